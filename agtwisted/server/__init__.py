@@ -1,0 +1,3 @@
+"""
+The server: its sockets, its exchange, its middleware and its authentication.
+"""
