@@ -1,0 +1,3 @@
+"""
+The tests of agtwisted. The tree below mirrors the package.
+"""
