@@ -59,6 +59,8 @@ def _sign(payload: object, source: KeySource | None, options: dict[str, Any], cl
         header["kid"] = options["keyid"]
     if isinstance(options.get("header"), dict):
         header |= options["header"]
+    if not isinstance(header["alg"], str):
+        raise TokenError('"algorithm" must be a valid string enum value')
     key = _keyToSignWith(source, header["alg"], options)
     if isObject:
         payload = _claimsToSign(payload, options)

@@ -5,7 +5,7 @@ Spans of time as applications write them: seconds, or a text such as C{"2 days"}
 from __future__ import annotations
 
 import re
-from math import floor
+from math import floor, isfinite
 from typing import TypeGuard
 
 __all__ = ["SPAN_TEXT", "isNumber", "momentAfter"]
@@ -27,8 +27,11 @@ def momentAfter(start: float, span: object) -> float | None:
     """
     @return: The moment C{span} after C{start}, in seconds; C{None} if C{span} is no span of time.
     """
+    if isNumber(span):
+        # JavaScript knows one kind of number: 60.0 seconds are written as 60.
+        return start + (int(span) if isfinite(span) and span == floor(span) else span)
     if not isinstance(span, str):
-        return start + span if isNumber(span) else None
+        return None
     match = _SPAN.fullmatch(span) if len(span) <= 100 else None
     if match is None:
         return None

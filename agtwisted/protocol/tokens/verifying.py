@@ -129,7 +129,7 @@ def _keyToVerifyWith(source: KeySource | None, signature: str, options: dict[str
     if signature and not source:
         raise JsonWebTokenError("secret or public key must be provided")
     if not source:
-        if not options.get("algorithms"):
+        if "algorithms" not in options:
             raise JsonWebTokenError('please specify "none" in "algorithms" to verify unsigned tokens')
         return None
     try:
@@ -145,7 +145,7 @@ def _checkSignature(
     @raise TokenError: if the token is not signed with C{key}, by an algorithm that it may be used with.
     """
     name = header.get("alg")
-    allowed = options.get("algorithms") or algorithmsOf(key)
+    allowed = options.get("algorithms", algorithmsOf(key))
     if name not in ([allowed] if isinstance(allowed, str) else allowed):
         raise JsonWebTokenError("invalid algorithm")
     if key is None and name == "none":
@@ -194,23 +194,46 @@ def _checkNames(payload: dict[str, Any], options: dict[str, Any]) -> None:
     """
     @raise JsonWebTokenError: if the token is not of, from or for whom it should be.
     """
-    audience, issuer = options.get("audience"), options.get("issuer")
-    if audience:
-        expected = list(audience) if isinstance(audience, (list, tuple, set, frozenset)) else [audience]
+    audience, issuer = _expected(options, "audience"), _expected(options, "issuer")
+    if audience is not None:
         claimed = payload.get("aud", _ABSENT)
         targets = claimed if isinstance(claimed, list) else [claimed]
-        if not any(_fits(target, wanted) for target in targets for wanted in expected):
-            texts = (f"/{wanted.pattern}/" if isinstance(wanted, re.Pattern) else str(wanted) for wanted in expected)
-            raise JsonWebTokenError(f"jwt audience invalid. expected: {' or '.join(texts)}")
-    if issuer:
-        expected = list(issuer) if isinstance(issuer, (list, tuple, set, frozenset)) else [issuer]
-        if not any(_isSame(payload.get("iss", _ABSENT), wanted) for wanted in expected):
-            raise JsonWebTokenError(f"jwt issuer invalid. expected: {','.join(map(str, expected))}")
+        if not any(_fits(target, wanted) for target in targets for wanted in audience):
+            raise JsonWebTokenError(f"jwt audience invalid. expected: {' or '.join(map(_text, audience))}")
+    if issuer is not None:
+        claimed = payload.get("iss", _ABSENT)
+        if not any(_isSame(claimed, wanted) for wanted in issuer):
+            raise JsonWebTokenError(f"jwt issuer invalid. expected: {','.join(map(_text, issuer))}")
     for option, claim in (("subject", "sub"), ("jwtid", "jti"), ("nonce", "nonce")):
         wanted = options.get(option)
-        if wanted and not _isSame(payload.get(claim, _ABSENT), wanted):
-            raise JsonWebTokenError(f"jwt {option} invalid. expected: {wanted}")
+        if _isAsked(wanted) and not _isSame(payload.get(claim, _ABSENT), wanted):
+            raise JsonWebTokenError(f"jwt {option} invalid. expected: {_text(wanted)}")
 
+
+def _isAsked(value: object) -> bool:
+    # As in JavaScript: nothing, zero and the empty text ask for nothing, but an empty list is fulfilled by no one.
+    return bool(value) or isinstance(value, _COLLECTIONS)
+
+
+def _expected(options: dict[str, Any], name: str) -> list[object] | None:
+    value = options.get(name)
+    if isinstance(value, _COLLECTIONS):
+        return list(value)
+    return [value] if value else None
+
+
+def _text(value: object) -> str:
+    """
+    @return: A value as JavaScript writes it into an error.
+    """
+    if isinstance(value, _COLLECTIONS):
+        return ",".join(map(_text, value))
+    if isinstance(value, re.Pattern):
+        return f"/{value.pattern}/"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+_COLLECTIONS = (list, tuple, set, frozenset)
 
 _ABSENT = object()
 """Stands for a claim that a token does not have."""
@@ -229,7 +252,7 @@ def _isSame(claimed: object, wanted: object) -> bool:
 
 def _checkAge(payload: dict[str, Any], now: float, options: dict[str, Any]) -> None:
     maxAge = options.get("maxAge")
-    if not maxAge:
+    if not _isAsked(maxAge):
         return
     issued = payload.get("iat")
     if not isNumber(issued):
