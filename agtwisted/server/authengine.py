@@ -4,6 +4,8 @@ The default authentication engine: it signs and verifies tokens.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
@@ -20,7 +22,15 @@ __all__ = ["AuthEngine"]
 class AuthEngine:
     """
     Signs and verifies JSON Web Tokens as SocketCluster's C{ag-auth} does. Its Deferreds have fired already.
+
+    @ivar clock: What tells the wall-clock time, in seconds: the times in tokens are dates.
     """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        """
+        @param clock: What tells the wall-clock time, in seconds.
+        """
+        self.clock = clock
 
     def signToken(self, data: object, key: KeySource | None, **options: Any) -> Deferred[str]:
         """
@@ -31,7 +41,7 @@ class AuthEngine:
         @param options: See L{agtwisted.protocol.tokens.signToken}.
         @return: Fires with the signed token, or fails with a L{agtwisted.protocol.tokens.TokenError}.
         """
-        return maybeDeferred(signToken, data, key, options)
+        return maybeDeferred(signToken, data, key, options, self.clock())
 
     def verifyToken(self, signedToken: object, key: KeySource | None, **options: Any) -> Deferred[dict[str, Any]]:
         """
@@ -47,4 +57,4 @@ class AuthEngine:
         if signedToken is not None and not isinstance(signedToken, str):
             return fail(InvalidArgumentsError("Invalid token format - Token must be a string"))
         options.pop("socket", None)
-        return maybeDeferred(verifyToken, signedToken, key, options)
+        return maybeDeferred(verifyToken, signedToken, key, options, self.clock())

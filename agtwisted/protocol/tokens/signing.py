@@ -5,8 +5,7 @@ Signing a token.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import floor
 from typing import Any
 
@@ -24,8 +23,8 @@ __all__ = ["signToken"]
 def signToken(
     payload: object,
     key: KeySource | None,
-    options: Mapping[str, Any] | None = None,
-    clock: Callable[[], float] | None = None,
+    options: Mapping[str, Any] | None,
+    now: float,
 ) -> str:
     """
     Sign a token.
@@ -36,13 +35,13 @@ def signToken(
         C{notBefore} (seconds, or a text such as C{"2 days"}; a text without a unit is milliseconds), C{audience},
         C{issuer}, C{subject}, C{jwtid}, C{keyid}, C{header}, C{noTimestamp}, C{encoding}, C{mutatePayload},
         C{allowInsecureKeySizes}, C{allowInvalidAsymmetricKeyTypes}. C{None} stands for an option that is not given.
-    @param clock: What tells the wall-clock time, in seconds.
+    @param now: The wall-clock time, in seconds since 1970.
     @return: The signed token.
     @raise TokenError: if the key, the payload or an option is not right.
     """
     given = {name: value for name, value in (options or {}).items() if value is not None}
     try:
-        return _sign(payload, key, given, clock or time.time)
+        return _sign(payload, key, given, now)
     except TokenError:
         raise
     except Exception as error:
@@ -50,7 +49,7 @@ def signToken(
         raise TokenError(str(error)) from error
 
 
-def _sign(payload: object, source: KeySource | None, options: dict[str, Any], clock: Callable[[], float]) -> str:
+def _sign(payload: object, source: KeySource | None, options: dict[str, Any], now: float) -> str:
     isObject = payload is None or isinstance(payload, (dict, list, tuple))
     header: dict[str, Any] = {"alg": options.get("algorithm") or "HS256"}
     if isObject:
@@ -70,7 +69,7 @@ def _sign(payload: object, source: KeySource | None, options: dict[str, Any], cl
     if key is not None and not options.get("allowInvalidAsymmetricKeyTypes"):
         checkKeyKind(header["alg"], key)
     if isinstance(payload, dict):
-        _completeClaims(payload, options, clock)
+        _completeClaims(payload, options, now)
     return _signed(header, payload, key, options.get("encoding") or "utf8")
 
 
@@ -125,8 +124,8 @@ def _checkTextOptions(payload: object, options: dict[str, Any]) -> None:
         raise TokenError(f"invalid {','.join(refused)} option for {_typeName(payload)} payload")
 
 
-def _completeClaims(payload: dict[str, Any], options: dict[str, Any], clock: Callable[[], float]) -> None:
-    timestamp = payload.get("iat") or floor(clock())
+def _completeClaims(payload: dict[str, Any], options: dict[str, Any], now: float) -> None:
+    timestamp = payload.get("iat") or floor(now)
     if options.get("noTimestamp"):
         payload.pop("iat", None)
     else:

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from hmac import compare_digest
 from math import floor
@@ -28,8 +27,8 @@ __all__ = ["verifyToken"]
 def verifyToken(
     signedToken: str | None,
     key: KeySource | None,
-    options: Mapping[str, Any] | None = None,
-    clock: Callable[[], float] | None = None,
+    options: Mapping[str, Any] | None,
+    now: float,
 ) -> dict[str, Any]:
     """
     Verify a token.
@@ -40,7 +39,7 @@ def verifyToken(
         C{audience} and C{issuer} (one or several), C{subject}, C{jwtid}, C{nonce}, C{maxAge} (seconds or a text),
         C{ignoreExpiration}, C{ignoreNotBefore}, C{clockTolerance} and C{clockTimestamp} (seconds), C{complete},
         C{allowInvalidAsymmetricKeyTypes}. C{None} stands for an option that is not given; unknown ones are ignored.
-    @param clock: What tells the wall-clock time, in seconds.
+    @param now: The wall-clock time, in seconds since 1970.
     @return: The claims; with the option C{complete} a dict of C{header}, C{payload} and C{signature}.
     @raise TokenExpiredError: if its time is over.
     @raise NotBeforeError: if its time has not come yet.
@@ -49,7 +48,7 @@ def verifyToken(
     """
     given = {name: value for name, value in (options or {}).items() if value is not None}
     try:
-        return _verify(signedToken, key, given, clock or time.time)
+        return _verify(signedToken, key, given, now)
     except TokenError:
         raise
     except Exception as error:
@@ -62,11 +61,9 @@ _JWS = re.compile(r"[a-zA-Z0-9\-_]+\.[a-zA-Z0-9\-_]+\.[a-zA-Z0-9\-_]*")
 _codec = JSONCodec()
 
 
-def _verify(
-    signedToken: str | None, source: KeySource | None, options: dict[str, Any], clock: Callable[[], float]
-) -> dict[str, Any]:
+def _verify(signedToken: str | None, source: KeySource | None, options: dict[str, Any], now: float) -> dict[str, Any]:
     _checkVerifyOptions(options)
-    now = options.get("clockTimestamp") or floor(clock())
+    now = options.get("clockTimestamp") or floor(now)
     header, payload, signature = _parse(signedToken)
     assert signedToken is not None
     key = _keyToVerifyWith(source, signature, options)
