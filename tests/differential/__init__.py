@@ -1,0 +1,3 @@
+"""
+The same frames played to the Node server and to agtwisted, and the answers compared.
+"""

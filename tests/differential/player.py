@@ -1,0 +1,189 @@
+"""
+Plays scripts to servers and collects the answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Awaitable, Callable, Iterable
+
+from twisted.internet.defer import Deferred, DeferredSemaphore, ensureDeferred, gatherResults
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.task import deferLater
+
+from .harness import Harness
+from .steps import Script, connect
+from .wire import WireClient, upgradeRequest
+
+AUTH_KEY = "a key that both servers and the scripts know, long enough for HMAC"
+
+TIMEOUT = 6.0
+"""Seconds after which a script stops waiting for what does not come."""
+
+ROUND = 0.02
+"""Seconds between two looks whether a server has become quiet."""
+
+CONCURRENT = 24
+"""Scripts that are played at the same time."""
+
+
+@dataclass
+class Answers:
+    """
+    What one server gave back for one script.
+
+    @ivar clients: the records of each client.
+    @ivar events: what the application on the server has seen, in order.
+    """
+
+    clients: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Stage:
+    """One script being played to one server. The methods are the kinds of L{tests.differential.steps.Step}."""
+
+    def __init__(self, reactor: Any, port: int) -> None:
+        self._reactor = reactor
+        self._port = port
+        self.clients: dict[str, WireClient] = {}
+
+    async def play(self, script: Script) -> None:
+        """Play all steps and leave no connection behind."""
+        steps = list(script.steps)
+        if steps[0].kind != "connect":
+            steps.insert(0, connect())
+        for step in steps:
+            await getattr(self, step.kind)(step.client, *step.arguments)
+        for name in self.clients:
+            await self.settle(name)
+        for client in self.clients.values():
+            client.drop()
+            await client.whenEnded(TIMEOUT)
+
+    async def connect(self, name: str, path: str, headers: dict[str, str | None], method: str) -> None:
+        """Open a connection and wait for the answer to the upgrade."""
+        client = WireClient(self._reactor, upgradeRequest(path, headers, method))
+        endpoint = TCP4ClientEndpoint(self._reactor, "127.0.0.1", self._port)
+        await connectProtocol(endpoint, client)
+        self.clients[name] = client
+        await client.whenUpgraded(TIMEOUT)
+
+    async def wire(self, name: str, data: bytes) -> None:
+        """Write bytes."""
+        self.clients[name].sendBytes(data)
+
+    async def settle(self, name: str) -> None:
+        """Wait until the server has read everything and has been silent for some rounds."""
+        client, quiet = self.clients[name], 0
+        while quiet < 3 and not client.ended:
+            before = len(client.records)
+            if not await client.probe(TIMEOUT):
+                return
+            await self.pause(name, ROUND * 1000)
+            quiet = quiet + 1 if len(client.records) == before else 0
+
+    async def wait(self, name: str, count: int) -> None:
+        """Wait for a number of messages."""
+        await self.clients[name].whenRecords(count, TIMEOUT)
+
+    async def pause(self, name: str, milliseconds: float) -> None:
+        """Wait for some time."""
+        await deferLater(self._reactor, milliseconds / 1000, lambda: None)
+
+    async def close(self, name: str, code: int | None, reason: bytes) -> None:
+        """Send a close frame and wait for the end."""
+        self.clients[name].sendClose(code, reason)
+        await self.ended(name)
+
+    async def ended(self, name: str) -> None:
+        """Wait for the end of the connection and note if it does not come."""
+        client = self.clients[name]
+        if not await client.whenEnded(TIMEOUT):
+            client.records.append({"still": "open"})
+
+    async def drop(self, name: str) -> None:
+        """Break the connection."""
+        self.clients[name].drop()
+        await self.clients[name].whenEnded(TIMEOUT)
+
+
+async def playScript(reactor: Any, harness: Harness, script: Script) -> Answers:
+    """
+    Play one script to a fresh server of a process.
+
+    @raise HarnessError: The server could not be started.
+    """
+    options = {"authKey": AUTH_KEY, **script.options}
+    server = await harness.ask("start", options=options, app=script.app)
+    stage = Stage(reactor, server["port"])
+    await stage.play(script)
+    answers = Answers({name: client.records for name, client in stage.clients.items()})
+    if script.events:
+        answers.events = await _settledLog(reactor, harness, server["server"])
+    return answers
+
+
+async def _settledLog(reactor: Any, harness: Harness, server: int) -> list[dict[str, Any]]:
+    """Ask for the log until nothing is added to it any more."""
+    log: list[dict[str, Any]] = []
+    quiet = 0
+    while quiet < 3:
+        await deferLater(reactor, ROUND, lambda: None)
+        latest = (await harness.ask("log", server=server))["log"]
+        quiet = quiet + 1 if len(latest) == len(log) else 0
+        log = latest
+    return log
+
+
+class Side:
+    """
+    One of the two things that are compared: its process, and how to start another one for scripts that do harm.
+    """
+
+    def __init__(self, reactor: Any, startHarness: Callable[[Any], Harness], isolating: bool) -> None:
+        self._reactor = reactor
+        self._startHarness = startHarness
+        self._isolating = isolating
+        self.harness = startHarness(reactor)
+
+    async def play(self, script: Script) -> Answers:
+        """Play a script in the process that it needs."""
+        if not (script.isolated and self._isolating):
+            return await playScript(self._reactor, self.harness, script)
+        harness = self._startHarness(self._reactor)
+        try:
+            return await playScript(self._reactor, harness, script)
+        finally:
+            await harness.stop()
+
+
+def playAll(reactor: Any, sides: Iterable[Side], scripts: Iterable[Script]) -> Deferred[dict[str, list[Any]]]:
+    """
+    Play scripts to all sides, many at a time, and end the processes.
+
+    @return: fires with the answers (L{Answers}, or the failure that kept them from coming) of each side, in order, by
+        the script's name.
+    """
+    sides = list(sides)
+    gate = DeferredSemaphore(CONCURRENT)
+    outcomes: dict[str, list[Any]] = {}
+
+    async def playOne(script: Script) -> None:
+        plays = [_caught(side.play(script)) for side in sides]
+        outcomes[script.name] = await gatherResults(plays)
+
+    async def playEach() -> dict[str, list[Any]]:
+        try:
+            await gatherResults([gate.run(lambda script=script: ensureDeferred(playOne(script)))
+                                 for script in scripts])
+        finally:
+            await gatherResults([side.harness.stop() for side in sides])
+        return outcomes
+
+    return ensureDeferred(playEach())
+
+
+def _caught(work: Awaitable[Answers]) -> Deferred[Any]:
+    """Make a failure a result."""
+    return ensureDeferred(work).addErrback(lambda failure: failure)  # type: ignore[arg-type]
