@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.error import ConnectError
 from twisted.internet.protocol import ProcessProtocol, Protocol
@@ -110,11 +110,15 @@ class BrowserTestCase(TestCase):
         self.addCleanup(lambda: Deferred.fromCoroutine(self.stopServer()))
         return Deferred.fromCoroutine(self.startServer())
 
+    def serverCommand(self) -> list[str]:
+        """The command that starts the server, in the foreground, on this test's port."""
+        return [sys.executable, "-m", "twisted", "agserver", "--port", str(self.port), *self.serverArguments]
+
     async def startServer(self) -> None:
         """Start the server, and wait until it listens."""
-        arguments = [sys.executable, "-m", "twisted", "agserver", "--port", str(self.port), *self.serverArguments]
+        command = self.serverCommand()
         self.server = RunningProcess()
-        reactor.spawnProcess(self.server, sys.executable, arguments, env=dict(os.environ), path=str(ROOT))
+        reactor.spawnProcess(self.server, command[0], command, env=dict(os.environ), path=str(ROOT))
         for _ in range(START_ATTEMPTS):
             if await self.listens():
                 return
@@ -162,7 +166,7 @@ class BrowserTestCase(TestCase):
     async def installPackages(self) -> None:
         """Install the one package that the scripts need, unless it is there."""
         if (HERE / "node_modules" / "playwright-core").is_dir():
-            return await succeed(None)
+            return
         output, errors, code = await getProcessOutputAndValue(
             findTool("npm"), ["install"], env=dict(os.environ), path=str(HERE)
         )
