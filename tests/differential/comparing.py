@@ -8,10 +8,9 @@ import difflib
 import json
 from typing import Any
 
-from twisted.python.failure import Failure
-
 from .deliberate import DELIBERATE, Difference
 from .masking import canonical, mask
+from .player import Trouble
 from .steps import Script
 
 
@@ -22,8 +21,8 @@ def verdict(script: Script, reference: Any, ours: Any) -> str | None:
     @return: None if all is as it should be, otherwise what is not, for people to read.
     """
     for name, answers in (("The reference", reference), ("agtwisted", ours)):
-        if isinstance(answers, Failure):
-            return f"{name} could not be asked: {answers.getTraceback()}"
+        if isinstance(answers, Trouble):
+            return f"{name} could not be asked: {answers.text}"
     theirs, mine = mask(reference), mask(ours)
     difference = DELIBERATE.get(script.name)
     if difference is None:
@@ -52,6 +51,6 @@ def lines(masked: dict[str, Any]) -> list[str]:
 
 def describe(answers: Any) -> list[str]:
     """The same for what one side gave back."""
-    return answers.getTraceback().splitlines() if isinstance(answers, Failure) else lines(mask(answers))
+    return answers.text.splitlines() if isinstance(answers, Trouble) else lines(mask(answers))
 
 

@@ -8,11 +8,13 @@ import json
 import os
 import shutil
 import sys
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
@@ -63,7 +65,8 @@ class Harness(ProcessProtocol):
         @return: fires when it has ended.
         """
         if not self._gone and self.transport is not None:
-            self.transport.signalProcess("KILL")  # type: ignore[attr-defined]
+            with suppress(ProcessExitedAlready):
+                self.transport.signalProcess("KILL")  # type: ignore[attr-defined]
         return self.ended
 
     def outReceived(self, data: bytes) -> None:

@@ -5,7 +5,7 @@ Plays scripts to servers and collects the answers.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Awaitable, Callable, Iterable
+from typing import Any, Callable, Coroutine, Iterable
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, ensureDeferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
@@ -23,6 +23,9 @@ TIMEOUT = 6.0
 ROUND = 0.02
 """Seconds between two looks whether a server has become quiet."""
 
+DEADLINE = 40.0
+"""Seconds after which a script is given up, whatever it does."""
+
 CONCURRENT = 24
 """Scripts that are played at the same time."""
 
@@ -38,6 +41,13 @@ class Answers:
 
     clients: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Trouble:
+    """What kept a script from being played."""
+
+    text: str
 
 
 class Stage:
@@ -162,7 +172,7 @@ def playAll(reactor: Any, sides: Iterable[Side], scripts: Iterable[Script]) -> D
     """
     Play scripts to all sides, many at a time, and end the processes.
 
-    @return: fires with the answers (L{Answers}, or the failure that kept them from coming) of each side, in order, by
+    @return: fires with the answers (L{Answers}, or the L{Trouble} that kept them from coming) of each side, in order, by
         the script's name.
     """
     sides = list(sides)
@@ -170,7 +180,7 @@ def playAll(reactor: Any, sides: Iterable[Side], scripts: Iterable[Script]) -> D
     outcomes: dict[str, list[Any]] = {}
 
     async def playOne(script: Script) -> None:
-        plays = [_caught(side.play(script)) for side in sides]
+        plays = [_caught(reactor, side.play(script)) for side in sides]
         outcomes[script.name] = await gatherResults(plays)
 
     async def playEach() -> dict[str, list[Any]]:
@@ -184,6 +194,8 @@ def playAll(reactor: Any, sides: Iterable[Side], scripts: Iterable[Script]) -> D
     return ensureDeferred(playEach())
 
 
-def _caught(work: Awaitable[Answers]) -> Deferred[Any]:
-    """Make a failure a result."""
-    return ensureDeferred(work).addErrback(lambda failure: failure)  # type: ignore[arg-type]
+def _caught(reactor: Any, work: Coroutine[Any, Any, Answers]) -> Deferred[Any]:
+    """Make a failure, or taking far too long, a result."""
+    playing = ensureDeferred(work)
+    playing.addTimeout(DEADLINE, reactor)
+    return playing.addErrback(lambda failure: Trouble(failure.getTraceback()))
