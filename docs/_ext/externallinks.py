@@ -5,27 +5,41 @@ pydoctor would fetch an inventory of every project that docstrings refer to. The
 names, and whether a name exists can be seen by importing it, so a wrong name is still a warning.
 """
 
+import builtins
 import inspect
 import sys
 from pydoc import ErrorDuringImport, locate
 
 from pydoctor.model import System
 from pydoctor.sphinx import SphinxInventory
+from zope.interface.interface import InterfaceClass
 
 TWISTED = "https://docs.twisted.org/en/stable/api"
 PYTHON = "https://docs.python.org/3/library"
 
 
-def moduleOf(name: str) -> str:
-    """
-    Return the longest head of a dotted name that is an imported module.
+#: The built-in types that stand on the page of types; the others stand among the functions.
+STANDARD_TYPES = {"bytearray", "bytes", "dict", "frozenset", "list", "memoryview", "range", "set", "str", "tuple"}
+CONSTANTS = {"None", "True", "False", "Ellipsis", "NotImplemented"}
 
-    @param name: a dotted name that could be imported.
-    @return: the module's name.
+
+def find(name: str) -> object:
     """
-    while name not in sys.modules:
-        name = name.rpartition(".")[0]
-    return name
+    Import what a dotted name stands for.
+
+    @param name: the name; built-in names stand by themselves.
+    @return: what it stands for, which for a member of an interface is its description; L{None} when there is no such
+        thing.
+    """
+    try:
+        target = locate(name)
+    except ErrorDuringImport:
+        return None
+    owner, _, member = name.rpartition(".")
+    if target is None and owner:
+        interface = locate(owner)
+        return interface.get(member) if isinstance(interface, InterfaceClass) else None
+    return target
 
 
 def twistedLink(name: str, target: object) -> str:
@@ -36,27 +50,41 @@ def twistedLink(name: str, target: object) -> str:
     @param target: what it stands for.
     @return: the address.
     """
-    if inspect.ismodule(target) or inspect.isclass(target) or type(target).__name__ == "InterfaceClass":
+    if inspect.ismodule(target) or inspect.isclass(target) or isinstance(target, InterfaceClass):
         return f"{TWISTED}/{name}.html"
     page, _, member = name.rpartition(".")
     return f"{TWISTED}/{page}.html#{member}"
 
 
-def pythonLink(name: str) -> str:
+def builtinLink(name: str) -> str:
+    """
+    Return the address of a built-in name in the documentation of Python's library.
+
+    @param name: the name, or that of a member, such as C{dict.items}.
+    @return: the address.
+    """
+    root = name.partition(".")[0]
+    value = getattr(builtins, root)
+    if root in CONSTANTS:
+        page = "constants"
+    elif isinstance(value, type) and issubclass(value, BaseException):
+        page = "exceptions"
+    else:
+        page = "stdtypes" if root in STANDARD_TYPES or root != name else "functions"
+    return f"{PYTHON}/{page}.html#{name}"
+
+
+def libraryLink(name: str) -> str:
     """
     Return the address of a name in the documentation of Python's library.
 
-    @param name: the dotted name; built-in names stand in the module C{builtins}.
+    @param name: the dotted name, which can be imported.
     @return: the address.
     """
-    module = moduleOf(name)
-    if module != "builtins":
-        return f"{PYTHON}/{module}.html#{name}"
-    short = name.removeprefix("builtins.")
-    value = getattr(sys.modules["builtins"], short.partition(".")[0], None)
-    isError = inspect.isclass(value) and issubclass(value, BaseException)
-    page = "exceptions" if isError else "stdtypes" if inspect.isclass(value) else "functions"
-    return f"{PYTHON}/{page}.html#{short}"
+    module = name
+    while module not in sys.modules:
+        module = module.rpartition(".")[0]
+    return f"{PYTHON}/{module}.html#{name}"
 
 
 class OfflineInventory(SphinxInventory):
@@ -71,20 +99,15 @@ class OfflineInventory(SphinxInventory):
         @param name: a dotted name.
         @return: its address, or L{None} for what is not found.
         """
-        try:
-            target = locate(name)
-        except ErrorDuringImport:
-            return None
-        if target is None and name != "None":
-            return None
         root = name.partition(".")[0]
+        if hasattr(builtins, root):
+            return builtinLink(name) if name in CONSTANTS or find(name) is not None else None
+        target = find(name)
+        if target is None:
+            return None
         if root == "twisted":
             return twistedLink(name, target)
-        if root in sys.stdlib_module_names:
-            return pythonLink(name)
-        if "." not in name:
-            return pythonLink(f"builtins.{name}")
-        return None
+        return libraryLink(name) if root in sys.stdlib_module_names else None
 
 
 class OfflineSystem(System):
