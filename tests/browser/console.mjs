@@ -32,7 +32,7 @@ function countOf(page, channel) {
 await run({
   async 'two tabs connect and subscribe to the lobby by themselves'(session) {
     one = await session.open();
-    two = await session.open();
+    two = await session.openBy(one, '#secondTab');
     for (const page of [one, two]) {
       await shows(page, '#stateText', 'Connected');
       await page.locator('.chip[data-channel=lobby][data-state=subscribed]').waitFor();
@@ -44,6 +44,16 @@ await run({
     assert.notEqual(ids[0], ids[1]);
   },
 
+  async 'each tab has a name and a colour of its own, and keeps them over a reload'() {
+    const colour = (page) => page.locator('#me').getAttribute('class');
+    assert.notEqual(await one.locator('#me').innerText(), await two.locator('#me').innerText());
+    assert.notEqual(await colour(one), await colour(two));
+    const before = await one.locator('#me').innerText();
+    await one.reload();
+    await one.locator('.chip[data-channel=lobby][data-state=subscribed]').waitFor();
+    assert.equal(await one.locator('#me').innerText(), before);
+  },
+
   async 'what one tab publishes arrives in both, with its name'() {
     const names = await Promise.all([one, two].map((page) => page.locator('#me').innerText()));
     await publish(one, 'lobby', 'hello from one');
@@ -53,9 +63,7 @@ await run({
     await shows(one, '.row', `${names[1]} hello from two`);
     assert.equal(await countOf(one, 'lobby'), '2');
     assert.equal(await countOf(two, 'lobby'), '2');
-    if (names[0] !== names[1]) {
-      assert.equal(await one.locator('#tabOtherName').textContent(), names[1]);
-    }
+    assert.equal(await one.locator('#tabOtherName').textContent(), names[1]);
   },
 
   async 'markup in data stays text'() {
@@ -108,6 +116,7 @@ await run({
     assert.equal(await one.locator('#publishData').getAttribute('aria-invalid'), 'true');
     await fill(one, '#publishData', '{"n": [1, null]}');
     await press(one, 'Publish');
+    await shows(one, '#publishNote', 'Published to lobby');
     await shows(two, '.row', '{"n":[1,null]}');
     assert.equal(await countOf(two, 'lobby'), String(Number(before) + 1));
     assert.equal(await one.locator('#publishData').getAttribute('aria-invalid'), 'false');

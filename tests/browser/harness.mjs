@@ -44,10 +44,17 @@ class Session {
   async open({address = '/', ...options} = {}) {
     const context = await this.browser.newContext({viewport: {width: 1280, height: 900}, ...options});
     context.setDefaultTimeout(PATIENCE);
+    context.on('page', (page) => this.#watch(page));
     const page = await context.newPage();
-    this.#watch(page);
     await page.goto(new URL(address, baseURL).href);
     return page;
+  }
+
+  /** The new tab that a click opens. */
+  async openBy(page, selector) {
+    const opened = page.context().waitForEvent('page');
+    await page.locator(selector).click();
+    return opened;
   }
 
   #watch(page) {
