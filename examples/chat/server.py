@@ -5,14 +5,15 @@ Start it from the top of the repository::
 
     twistd -n agserver --port 8000 --app examples.chat.server:setup --static examples/chat/public
 
-A room called NAME is the channel C{room/NAME}. What travels on it is an event with a C{kind}: C{message}, C{joined} or C{left}.
+A room called NAME is the channel C{room/NAME}. What travels on it is an event with a C{kind}: C{message}, C{joined} or
+C{left}.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Coroutine
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -144,7 +145,7 @@ class Chat:
 
     def event(self, kind: str, nickname: str, **details: Any) -> dict[str, Any]:
         """Make what travels on a room's channel."""
-        time = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        time = datetime.now(UTC).isoformat(timespec="milliseconds")
         return {"kind": kind, "nickname": nickname, "time": time, **details}
 
     # What clients may ask for
