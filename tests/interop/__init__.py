@@ -1,0 +1,3 @@
+"""
+Unmodified official clients against a server over real sockets.
+"""
