@@ -105,6 +105,7 @@ class Chat:
         """Begin to serve."""
         self.server.setMiddleware(self.server.MIDDLEWARE_INBOUND, self.authorise)
         background(self.serveConnections())
+        background(self.closeRooms())
         for event in ("subscription", "unsubscription", "authentication", "deauthentication", "disconnection"):
             background(self.watchPresence(event))
 
@@ -180,11 +181,15 @@ class Chat:
         return nickname.casefold() == (nicknameOf(other) or "").casefold()
 
     async def logout(self, request: AGRequest) -> None:
-        """Take the token away, and with it the rooms that need one."""
-        socket = request.socket
-        closedRooms = [room.channel for room in self.rooms.values() if room.name != OPEN_ROOM]
-        socket.kickOut([name for name in closedRooms if socket.isSubscribed(name)], "You logged out")
-        await socket.deauthenticate()
+        """Take the token away; what follows from that is the same as when it expires."""
+        await request.socket.deauthenticate()
+
+    async def closeRooms(self) -> None:
+        """Whoever is nobody any more has to leave the rooms that need a nickname."""
+        async for event in self.server.listener("deauthentication"):
+            closed = [room.channel for room in self.rooms.values() if room.name != OPEN_ROOM]
+            entered = [channel for channel in closed if event.socket.isSubscribed(channel)]
+            event.socket.kickOut(entered, "You are logged out")
 
     async def listRooms(self, request: AGRequest) -> list[dict[str, Any]]:
         """Tell which rooms there are, and how many people are in each."""
