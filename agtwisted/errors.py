@@ -133,9 +133,9 @@ class AuthTokenExpiredError(SCError):
     @ivar expiry: When the token expired.
     """
 
-    expiry: datetime | str | None = None
+    expiry: datetime | float | str | None = None
 
-    def __init__(self, message: str = "", expiry: datetime | str | None = None) -> None:
+    def __init__(self, message: str = "", expiry: datetime | float | str | None = None) -> None:
         """
         @param message: What happened, for the reader.
         @param expiry: When the token expired.
