@@ -40,12 +40,17 @@ class Session {
     this.mayFail = false;
   }
 
-  /** A new context is a new visitor: nothing is shared with other pages but the server. */
-  async open({address = '/', ...options} = {}) {
+  /**
+   * A new context is a new visitor: nothing is shared with other pages but the server.
+   *
+   * @param {object} [options] `address`, what to do to the page before it is loaded (`prepare`), and the context's own
+   */
+  async open({address = '/', prepare = async () => undefined, ...options} = {}) {
     const context = await this.browser.newContext({viewport: {width: 1280, height: 900}, ...options});
     context.setDefaultTimeout(PATIENCE);
     context.on('page', (page) => this.#watch(page));
     const page = await context.newPage();
+    await prepare(page);
     await page.goto(new URL(address, baseURL).href);
     return page;
   }

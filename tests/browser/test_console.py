@@ -16,3 +16,11 @@ class ConsoleTests(BrowserTestCase):
         output = await self.runScript("console.mjs")
         self.assertIn("passed: two tabs connect and subscribe to the lobby by themselves", output)
         self.assertIn("passed: the page survives a server that goes away and comes back", output)
+
+    async def test_client(self) -> None:
+        """
+        The page's client holds to the protocol with a server that is played frame by frame: tokens, kick-outs,
+        batches, refusals, silence and rubbish.
+        """
+        output = await self.runScript("client.mjs")
+        self.assertIn("passed: a server that sends a client away for good is obeyed", output)
