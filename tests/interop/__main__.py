@@ -10,7 +10,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
-from twisted.logger import LogLevel, globalLogBeginner, textFileLogObserver, FilteringLogObserver, LogLevelFilterPredicate
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
 
 from tests.interop.host import Run, run
 
@@ -48,7 +54,8 @@ def main(reactor: Any, *arguments: str) -> Deferred[Any]:
     parser.add_argument("scenarios", nargs="*", help="names of scenarios; all by default")
     options = parser.parse_args(arguments)
     warnings = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)
-    globalLogBeginner.beginLoggingTo([FilteringLogObserver(textFileLogObserver(sys.stderr), [warnings])], redirectStandardIO=False)
+    observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [warnings])
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
     return run(reactor, options.client, options.server, options.scenarios, show).addCallback(summarize)
 
 

@@ -1,8 +1,8 @@
 """
 The server application of the scenarios on agtwisted.
 
-It is the twin of application.js, which does the same on the reference server: a scenario gives a plan (options, rules for
-the middleware, what to record) and later sends commands, and both must behave alike.
+It is the twin of application.js, which does the same on the reference server: a scenario gives a plan (options, rules
+for the middleware, what to record) and later sends commands, and both must behave alike.
 """
 
 from __future__ import annotations
@@ -109,7 +109,9 @@ class ReplacedAuthEngine:
     An engine with nothing but a verify method.
     """
 
-    async def verifyToken(self, signedToken: str, key: str, *, socket: AGServerSocket, **options: Any) -> dict[str, Any]:
+    async def verifyToken(
+        self, signedToken: str, key: str, *, socket: AGServerSocket, **options: Any
+    ) -> dict[str, Any]:
         """
         Accept everything.
         """
@@ -226,7 +228,8 @@ class Application:
             allow()
 
     def _matches(self, action: AGAction, rule: Plan) -> bool:
-        if any(name in rule and rule[name] != getattr(action, name, None) for name in ("type", "channel", "procedure", "receiver")):
+        names = ("type", "channel", "procedure", "receiver")
+        if any(name in rule and rule[name] != getattr(action, name, None) for name in names):
             return False
         if "user" in rule and rule["user"] != (action.authToken or {}).get("username"):
             return False

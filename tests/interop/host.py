@@ -8,13 +8,14 @@ result of a scenario. It reads answers and reports from its standard input.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, ensureDeferred, inlineCallbacks
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorProcess
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
@@ -68,7 +69,11 @@ class PythonHost:
         server = await listen(f"tcp:{plan['port']}:interface=127.0.0.1", reactor=self._reactor, **options)
         self._lastKey += 1
         key = self._lastKey
-        application = Application(server, plan, lambda name, data: self._report({"key": key, "name": name, "data": data}))
+
+        def report(name: str, data: Any) -> None:
+            self._report({"key": key, "name": name, "data": data})
+
+        application = Application(server, plan, report)
         slowEngine.application = application
         self._running[key] = server, application
         return {"key": key, "port": server.sourcePort}
@@ -174,22 +179,19 @@ def scenariosOf(runner: str) -> Iterator[tuple[str, str]]:
     """
     @return: the topic and the name of each scenario, read from the files, in order.
     """
-    from re import findall
-
     for file in sorted((HERE / runner).glob("*.js")):
         exported = file.read_text(encoding="utf-8").partition("module.exports = {")[2]
-        for name in findall(r"\w+", exported):
+        for name in re.findall(r"\w+", exported):
             yield file.stem, name
 
 
-@inlineCallbacks
 def run(
     reactor: Any,
     client: int,
     server: str,
     scenarios: list[str] | None = None,
     resultReceived: Callable[[dict[str, Any]], None] = lambda result: None,
-) -> Iterator[Any]:
+) -> Deferred[Run]:
     """
     Run scenarios of one version of the client.
 
@@ -202,17 +204,21 @@ def run(
         raise RuntimeError("Node is needed for the interoperability tests and was not found")
     if not (HERE / "node_modules").is_dir():
         raise RuntimeError(f"The official clients are not installed: run npm install in {HERE}")
+    where = "node" if server == "node" else "parent"
+    command = [f"{runnerOf(client)}.js", "--client", str(client), "--server", where, *(scenarios or [])]
     outcome = Run()
 
     def take(result: dict[str, Any]) -> None:
         outcome.results[result["name"]] = result
         resultReceived(result)
 
+    return Deferred.fromCoroutine(_play(reactor, [node, *command], outcome, take))
+
+
+async def _play(reactor: Any, command: list[str], outcome: Run, take: Callable[[dict[str, Any]], None]) -> Run:
     ended: Deferred[None] = Deferred()
     process = NodeProcess(reactor, ended, take)
-    where = "node" if server == "node" else "parent"
-    arguments = [node, f"{runnerOf(client)}.js", "--client", str(client), "--server", where, *(scenarios or [])]
-    transport = IReactorProcess(reactor).spawnProcess(process, node, arguments, env=None, path=str(HERE))
+    transport = IReactorProcess(reactor).spawnProcess(process, command[0], command, env=None, path=str(HERE))
 
     def end() -> None:
         outcome.timedOut = True
@@ -220,7 +226,7 @@ def run(
 
     timeout = reactor.callLater(TIMEOUT, end)
     try:
-        yield ended
+        await ended
     finally:
         if timeout.active():
             timeout.cancel()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from twisted.internet import reactor
-from twisted.internet.defer import inlineCallbacks
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.interop.host import TIMEOUT, Run, run, runnerOf, scenariosOf
@@ -28,14 +28,13 @@ class ClientTests(TestCase):
     outcome: ClassVar[Run | None] = None
     timeout = TIMEOUT + 10
 
-    @inlineCallbacks
-    def check(self, scenario: str) -> Any:
+    async def check(self, scenario: str) -> None:
         """
         Fail with what the scenario has failed with.
         """
         cls = type(self)
         if cls.outcome is None:
-            cls.outcome = yield run(reactor, self.client, self.server)
+            cls.outcome = await run(reactor, self.client, self.server)
         outcome = cls.outcome
         result = outcome.results.get(scenario)
         if result is None:
@@ -61,8 +60,8 @@ def makeTest(topic: str, scenario: str) -> Callable[[ClientTests], Any]:
     @return: the test of one scenario.
     """
 
-    def test(self: ClientTests) -> Any:
-        return self.check(scenario)
+    def test(self: ClientTests) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.check(scenario))
 
     test.__name__ = f"test_{topic}_{scenario}"
     test.__doc__ = f"The client sees what it expects in the scenario C{{{scenario}}} of {topic}."
