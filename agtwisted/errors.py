@@ -36,6 +36,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from math import isfinite
+from typing import Protocol, TypeGuard
 from uuid import UUID
 
 __all__ = [
@@ -307,7 +308,7 @@ def dehydrateError(error: object) -> object:
     The data never holds a traceback. An object that occurs twice, or contains itself, is replaced the second time by
     C{{"$ref": path}}, as the reference does; a value that has no form in JSON is left out (C{None} in a list).
 
-    @param error: An exception, a mapping with a C{message}, or plain data, which passes through.
+    @param error: An exception or a C{Failure}, a mapping with a C{message}, or plain data, which passes through.
     @return: For an exception a dict: its message, its name, its public attributes in the order they were set.
     """
     if isinstance(error, dict):
@@ -362,6 +363,16 @@ _MAX_DEPTH = 100
 """How deep the attributes of an error may be nested; what lies deeper is left out."""
 
 
+class _Failure(Protocol):
+    """
+    What is needed here of Twisted's C{Failure}.
+
+    @ivar value: The exception that it is about.
+    """
+
+    value: object
+
+
 class _Dehydration:
     """
     One walk over an error.
@@ -378,7 +389,7 @@ class _Dehydration:
         """
         @return: The plain form of C{value}, which lies at C{path}; L{_ABSENT} if there is none.
         """
-        if isinstance(value, Enum):
+        if isinstance(value, Enum) or _isFailure(value):
             return self.dehydrate(value.value, path, depth)
         if isinstance(value, (dict, list, tuple, BaseException)):
             return self._container(value, path, depth)
@@ -408,6 +419,11 @@ class _Dehydration:
             if item is not _ABSENT:
                 plain[key] = item
         return plain
+
+
+def _isFailure(value: object) -> TypeGuard[_Failure]:
+    # Twisted's Failure counts as an exception, but its own text is a traceback; this module does without Twisted.
+    return isinstance(value, BaseException) and hasattr(value, "getTraceback") and hasattr(value, "value")
 
 
 def _scalar(value: object) -> object:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import Enum
 from uuid import UUID
 
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from agtwisted import errors
@@ -287,6 +288,18 @@ class DehydrateTests(SynchronousTestCase):
         An exception inside an error crosses the wire like one of its own.
         """
         self.assertEqual(self.dehydrated(cause=KeyError("k")), {"cause": {"message": "'k'", "name": "KeyError"}})
+
+    def test_failure(self) -> None:
+        """
+        A failure stands for its exception: nothing of where it happened crosses the wire.
+        """
+        try:
+            raise InvalidActionError("m")
+        except InvalidActionError:
+            failure = Failure()
+        expected = {"message": "m", "name": "InvalidActionError"}
+        self.assertEqual(dehydrateError(failure), expected)
+        self.assertEqual(self.dehydrated(cause=failure), {"cause": expected})
 
     def test_depth(self) -> None:
         """
