@@ -1,5 +1,39 @@
 """
-SocketCluster for Twisted: real-time channels, RPC and streams over WebSocket.
+agtwisted: the SocketCluster realtime server for Python, on Twisted and Autobahn.
 """
 
+from agtwisted import errors
+from agtwisted.server.authengine import AuthEngine
+from agtwisted.server.broker import AGSimpleBroker
+from agtwisted.server.exchange import AGExchange
+from agtwisted.server.middleware import AGAction
+from agtwisted.server.server import AGServer
+from agtwisted.server.serversocket import AGServerSocket
+from agtwisted.site import attach, listen
+from agtwisted.sockets.channel import AGChannel
+from agtwisted.sockets.nodata import NO_DATA
+from agtwisted.sockets.request import AGRequest
+from agtwisted.streams.demux import StreamDemux
+from agtwisted.streams.emitter import AsyncStreamEmitter
+from agtwisted.streams.stream import Consumer, WritableConsumableStream
+
 __version__ = "0.1.0.dev0"
+
+__all__ = [
+    "NO_DATA",
+    "AGAction",
+    "AGChannel",
+    "AGExchange",
+    "AGRequest",
+    "AGServer",
+    "AGServerSocket",
+    "AGSimpleBroker",
+    "AsyncStreamEmitter",
+    "AuthEngine",
+    "Consumer",
+    "StreamDemux",
+    "WritableConsumableStream",
+    "attach",
+    "errors",
+    "listen",
+]

@@ -1,0 +1,167 @@
+"""
+The plug points: what can be replaced, and what a replacement has to offer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zope.interface import Attribute, Interface
+
+
+class ICodec(Interface):
+    """
+    Turns packets into messages and back. (C{codecEngine} in the reference.)
+    """
+
+    def encode(value: object) -> str | bytes:  # type: ignore[misc]
+        """
+        @return: text, which travels in a text frame, or bytes, which travel in a binary frame.
+        """
+
+    def decode(message: str | bytes) -> object:  # type: ignore[misc]
+        """
+        @return: the packet, or any other value for a message that is no packet (it is then raw).
+        """
+
+
+class ITextCodec(ICodec):
+    """
+    A codec that can work straight on UTF-8, which spares the text in between.
+    """
+
+    def encodeUTF8(value: object) -> bytes:  # type: ignore[misc]
+        """
+        As L{ICodec.encode}, as UTF-8.
+        """
+
+    def decodeUTF8(payload: bytes) -> object:  # type: ignore[misc]
+        """
+        As L{ICodec.decode}.
+
+        @raise UnicodeDecodeError: the payload is not UTF-8.
+        """
+
+
+class IAuthEngine(Interface):
+    """
+    Signs and verifies tokens. (C{authEngine} in the reference.) Each method may answer with a value, a Deferred or a
+    coroutine.
+    """
+
+    def signToken(data: dict[str, Any], key: Any, **options: Any) -> Any:  # type: ignore[misc]
+        """
+        @param options: C{expiresIn} (seconds), C{algorithm} and whatever else C{setAuthToken} was given.
+        @return: the signed token.
+        """
+
+    def verifyToken(signedToken: str | None, key: Any, **options: Any) -> Any:  # type: ignore[misc]
+        """
+        @param options: C{algorithms}, and C{socket}, the socket that presented the token.
+        @return: the token's data.
+        @raise Exception: an exception whose C{name} is C{TokenExpiredError}, C{JsonWebTokenError} or C{NotBeforeError}
+            becomes the error class that SocketCluster has for it; any other becomes an C{AuthTokenError}.
+        """
+
+
+class ISubscriber(Interface):
+    """
+    Receives publications: a socket, or the exchange.
+    """
+
+    id = Attribute("What tells this subscriber from all others.")
+
+    def publicationReceived(publication: Any) -> None:  # type: ignore[misc]
+        """
+        Something was published in a channel that this subscriber is subscribed to.
+
+        @param publication: an L{agtwisted.brokers.hub.Publication}.
+        """
+
+
+class IBroker(Interface):
+    """
+    Carries publications between processes. Local subscribers have their publication already when it is asked to; so it
+    forwards once, and drops its own echo.
+    """
+
+    def start(hub: Any) -> Any:  # type: ignore[misc]
+        """
+        @param hub: the L{agtwisted.brokers.hub.Hub} to hand publications of other processes to (C{hub.received}).
+        @return: a Deferred that fires when publications flow.
+        """
+
+    def stop() -> Any:  # type: ignore[misc]
+        """
+        @return: a Deferred that fires when everything is closed.
+        """
+
+    def subscribe(channel: str) -> Any:  # type: ignore[misc]
+        """
+        The first local subscriber of a channel has come.
+
+        @return: a Deferred that fires once publications of other processes in that channel arrive here.
+        """
+
+    def unsubscribe(channel: str) -> Any:  # type: ignore[misc]
+        """
+        The last local subscriber of a channel has gone.
+
+        @return: a Deferred.
+        """
+
+    def publish(channel: str, data: object) -> Any:  # type: ignore[misc]
+        """
+        Forward a publication to all other processes.
+
+        @return: a Deferred that fires when the broker has it.
+        """
+
+
+class ITransport(Interface):
+    """
+    What a socket sends through: the WebSocket connection, or a fake of it in tests.
+    """
+
+    isPlain = Attribute("Whether finished frames may be sent as they are, that is, nothing was agreed on that changes them.")
+    isOpen = Attribute("Whether messages can be sent.")
+    request = Attribute("The upgrade request, an UpgradeRequest.")
+    bytesReceived = Attribute("How many bytes have come from the peer.")
+
+    def frame(payload: bytes, isBinary: bool) -> bytes:  # type: ignore[misc]
+        """
+        @return: the message as the frame that this connection needs.
+        """
+
+    def write(data: bytes) -> None:  # type: ignore[misc]
+        """
+        Send finished frames.
+        """
+
+    def close(code: int, reason: str | None) -> None:  # type: ignore[misc]
+        """
+        Begin the closing handshake; what was written before goes out first.
+        """
+
+    def abort() -> None:  # type: ignore[misc]
+        """
+        Drop the connection at once.
+        """
+
+
+class IReceiver(Interface):
+    """
+    What a transport delivers to: a socket.
+    """
+
+    def messageReceived(payload: bytes, isBinary: bool) -> None:  # type: ignore[misc]
+        """
+        A whole message has come; a text message's payload may still be no UTF-8.
+        """
+
+    def connectionLost(code: int, reason: str) -> None:  # type: ignore[misc]
+        """
+        The connection is gone.
+
+        @param code: the close code that the peer gave, 1005 if it gave none, 1006 if it just went.
+        """

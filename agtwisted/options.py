@@ -1,0 +1,155 @@
+"""
+The options of a server, with SocketCluster's names, defaults and units.
+
+This is the only place, besides the public edge, that knows milliseconds: everything inside works in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any
+
+from twisted.logger import Logger
+
+from agtwisted.errors import InvalidOptionsError
+
+log = Logger()
+
+#: Options that only Node has a use for: accepted, so that a configuration can be carried over, and ignored.
+NODE_ONLY = frozenset(
+    {"wsEngine", "wsEngineServerOptions", "httpServer", "authSignAsync", "authVerifyAsync", "authTokenName"}
+)
+
+
+def seconds(milliseconds: float) -> float:
+    """
+    @return: SocketCluster's milliseconds in the seconds that everything inside works in.
+    """
+    return milliseconds / 1000
+
+
+def option(
+    default: Any, kind: str, help: str, unit: str = "", choices: tuple[Any, ...] = (), commandLine: bool = True
+) -> Any:
+    """
+    Declare one option.
+
+    @param kind: C{"int"}, C{"float"}, C{"bool"}, C{"str"}, C{"list"} or C{"object"}: how a command line reads it.
+    @param commandLine: whether the command line offers it.
+    """
+    metadata = {"kind": kind, "help": help, "unit": unit, "choices": choices, "commandLine": commandLine}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(slots=True, kw_only=True)
+class ServerOptions:
+    """
+    Every option of an L{agtwisted.AGServer}, merged over the defaults.
+    """
+
+    # ---- protocol
+    protocolVersion: int = option(2, "int", "version of the SocketCluster protocol: 2 for clients from 15 on, 1 for 14")
+    path: str = option("/socketcluster/", "str", "URL path of the WebSocket endpoint, compared exactly")
+    origins: str = option(
+        "*:*", "str", "origins that may connect: host:port, host:* or *:port, separated by commas or spaces"
+    )
+    handleProtocols: Any = option(
+        None,
+        "object",
+        "function(protocols, request) that chooses one of the WebSocket subprotocols offered, or None",
+        commandLine=False,
+    )
+    perMessageDeflate: Any = option(
+        None, "bool", "compress messages for clients that offer it; costs memory and CPU for every connection"
+    )
+    maxPayload: int | None = option(
+        1048576, "int", "largest message accepted, after inflation; larger ones close with 1009", "bytes"
+    )
+    strictHandshake: bool = option(True, "bool", "close with 4009 when anything comes before #handshake")
+    handshakeTimeout: float = option(10000, "float", "how long #handshake may take to come, else 4005", "ms")
+    ackTimeout: float = option(10000, "float", "how long a client may take to answer a call", "ms")
+    pingInterval: float = option(8000, "float", "time between pings", "ms")
+    pingTimeout: float = option(30000, "float", "how long a client may be silent, else 4001", "ms")
+    pingTimeoutDisabled: bool = option(False, "bool", "send no pings and never close a silent client")
+    batchOnHandshake: bool = option(False, "bool", "collect what is sent right after the handshake into batches")
+    batchOnHandshakeDuration: float = option(400, "float", "how long batchOnHandshake lasts", "ms")
+    batchInterval: float = option(50, "float", "time between the batches of a socket that batches", "ms")
+
+    # ---- authentication
+    authKey: str | bytes | None = option(None, "str", "secret that signs and verifies tokens; random when not given")
+    authPrivateKey: Any = option(None, "str", "PEM private key that signs tokens; needs authPublicKey")
+    authPublicKey: Any = option(None, "str", "PEM public key that verifies tokens; needs authPrivateKey")
+    authDefaultExpiry: float = option(86400, "int", "life of a token that is given none", "seconds")
+    authAlgorithm: str | None = option(None, "str", "algorithm that signs, and the only one accepted: HS256, RS256, ...")
+    authVerifyAlgorithms: list[str] | None = option(None, "list", "algorithms accepted, separated by commas")
+    authEngine: Any = option(None, "object", "object with signToken and verifyToken", commandLine=False)
+
+    # ---- publish and subscribe
+    allowClientPublish: bool = option(True, "bool", "let clients publish")
+    socketChannelLimit: int | None = option(1000, "int", "channels that one socket may subscribe to")
+    brokerEngine: Any = option(None, "object", "broker engine; an AGSimpleBroker when not given", commandLine=False)
+
+    # ---- the rest
+    codecEngine: Any = option(None, "object", "object with encode and decode; JSON when not given", commandLine=False)
+    requestCreator: Any = option(None, "object", "function(socket, id, procedure, data) that makes requests", commandLine=False)
+    middlewareEmitFailures: bool = option(True, "bool", "emit an error or warning for what middleware blocks")
+    socketStreamCleanupMode: str = option(
+        "kill", "str", "what becomes of a closed socket's streams", choices=("kill", "close", "none")
+    )
+    cloneData: bool = option(False, "bool", "deep-copy data that is sent, so that it may be changed at once")
+    forwardedForHops: int = option(
+        0, "int", "trusted proxies in front, each of which adds its client to X-Forwarded-For; sets forwardedForAddress"
+    )
+
+    @classmethod
+    def merged(cls, given: Mapping[str, Any]) -> ServerOptions:
+        """
+        Merge options over the defaults.
+
+        @raise InvalidOptionsError: an option is not known (the message names the nearest one), or its value cannot be.
+        """
+        known = {each.name: each for each in fields(cls)}
+        values: dict[str, Any] = {}
+        for name, value in given.items():
+            if name in known:
+                values[name] = value
+            elif name in NODE_ONLY:
+                log.info("The option {name} only has a meaning in Node and is ignored.", name=name)
+            else:
+                raise InvalidOptionsError(f"The option {name} is not known{_didYouMean(name, known)}")
+        options = cls(**values)
+        options._check()
+        return options
+
+    def _check(self) -> None:
+        for each in fields(self):
+            _checkValue(each.name, getattr(self, each.name), each.metadata)
+        if (self.authPrivateKey is None) != (self.authPublicKey is None):
+            missing, given = ("authPrivateKey", "authPublicKey")
+            if self.authPublicKey is None:
+                missing, given = given, missing
+            raise InvalidOptionsError(f"The {missing} option must be specified if {given} is specified")
+        if self.protocolVersion not in (1, 2):
+            raise InvalidOptionsError(f"The protocolVersion option must be 1 or 2, not {self.protocolVersion!r}")
+        if not self.path.startswith("/"):
+            raise InvalidOptionsError(f"The path option must begin with a slash; {self.path!r} does not")
+
+
+def _didYouMean(name: str, known: Mapping[str, object]) -> str:
+    lower = {each.lower(): each for each in known}
+    near = get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    return f"; did you mean {lower[near[0]]}?" if near else ""
+
+
+def _checkValue(name: str, value: object, metadata: Mapping[str, Any]) -> None:
+    kind = metadata["kind"]
+    if value is None:
+        return
+    if kind in ("int", "float"):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or value < 0:
+            unit = f" of {metadata['unit']}" if metadata["unit"] else ""
+            raise InvalidOptionsError(f"The {name} option must be a number{unit} and not negative, not {value!r}")
+    elif metadata["choices"] and value not in metadata["choices"]:
+        raise InvalidOptionsError(f"The {name} option must be one of {', '.join(metadata['choices'])}, not {value!r}")

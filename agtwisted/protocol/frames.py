@@ -1,0 +1,43 @@
+"""
+WebSocket frames that a server sends, as bytes made once (RFC 6455, section 5.2).
+"""
+
+from __future__ import annotations
+
+TEXT = 0x1
+BINARY = 0x2
+FIN = 0x80
+RSV1 = 0x40
+
+#: The two-byte headers of all short text frames.
+_TEXT_HEADERS = tuple(bytes((FIN | TEXT, length)) for length in range(126))
+
+
+def textFrame(payload: bytes) -> bytes:
+    """
+    @param payload: UTF-8.
+    @return: one final, unmasked text frame.
+    """
+    length = len(payload)
+    if length < 126:
+        return _TEXT_HEADERS[length] + payload
+    return _longHeader(FIN | TEXT, length) + payload
+
+
+def frame(opcode: int, payload: bytes, *, compressed: bool = False) -> bytes:
+    """
+    @param opcode: L{TEXT} or L{BINARY}.
+    @param compressed: whether the payload was deflated (RFC 7692).
+    @return: one final, unmasked frame.
+    """
+    first = FIN | opcode | (RSV1 if compressed else 0)
+    length = len(payload)
+    if length < 126:
+        return bytes((first, length)) + payload
+    return _longHeader(first, length) + payload
+
+
+def _longHeader(first: int, length: int) -> bytes:
+    if length < 65536:
+        return bytes((first, 126)) + length.to_bytes(2, "big")
+    return bytes((first, 127)) + length.to_bytes(8, "big")

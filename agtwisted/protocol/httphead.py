@@ -1,0 +1,113 @@
+"""
+The head of an HTTP request, read strictly (RFC 9112), and what makes it a clean WebSocket upgrade (RFC 6455, 4.2.1).
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from binascii import Error as Base64Error
+from dataclasses import dataclass
+
+from agtwisted.protocol.upgrade import HandshakeDenied
+
+#: Bytes that a whole head may have.
+MAXIMUM_HEAD = 16384
+#: Bytes that a line of it may have.
+MAXIMUM_LINE = 8192
+#: Header fields that it may have.
+MAXIMUM_FIELDS = 128
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z").match
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
+_REQUEST_LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HTTP/(\d\.\d)\Z").match
+
+#: Header fields that an upgrade may have only once.
+_ONCE = frozenset(("host", "origin", "sec-websocket-key", "sec-websocket-version", "content-length"))
+
+
+@dataclass(slots=True)
+class Head:
+    """
+    A request's first line and header fields.
+
+    @ivar method: e.g. C{"GET"}.
+    @ivar target: path and query.
+    @ivar version: C{"1.1"} or C{"1.0"}.
+    @ivar headers: by lower-case name; several of one name are joined by commas.
+    @ivar repeated: the lower-case names that came more than once.
+    """
+
+    method: str
+    target: str
+    version: str
+    headers: dict[str, str]
+    repeated: frozenset[str]
+
+    @property
+    def wantsWebSocket(self) -> bool:
+        """
+        Whether it asks to go on with WebSocket.
+        """
+        return "websocket" in _words(self.headers.get("upgrade", ""))
+
+
+def parseHead(data: bytes) -> Head:
+    """
+    @param data: everything up to the empty line, without it.
+    @raise HandshakeDenied: 400 for what is no HTTP, 431 for what is too much of it.
+    """
+    lines = data.decode("latin-1").split("\r\n")
+    if len(lines) - 1 > MAXIMUM_FIELDS or len(max(lines, key=len)) > MAXIMUM_LINE:
+        raise HandshakeDenied(431, "Too many or too long header fields")
+    first = _REQUEST_LINE(lines[0])
+    if first is None:
+        raise HandshakeDenied(400, "Malformed request line")
+    headers: dict[str, str] = {}
+    repeated: set[str] = set()
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        value = value.strip(" \t")
+        if not colon or not _TOKEN(name) or _CONTROL(value):
+            raise HandshakeDenied(400, "Malformed header field")
+        key = name.lower()
+        if key in headers:
+            repeated.add(key)
+            headers[key] = f"{headers[key]}, {value}"
+        else:
+            headers[key] = value
+    return Head(first[1], first[2], first[3], headers, frozenset(repeated))
+
+
+def checkUpgrade(head: Head) -> None:
+    """
+    @raise HandshakeDenied: the head is no clean upgrade to WebSocket.
+    """
+    headers = head.headers
+    if head.method != "GET":
+        raise HandshakeDenied(405, "Invalid HTTP method")
+    if head.version != "1.1":
+        raise HandshakeDenied(400, "WebSocket needs HTTP/1.1")
+    if head.repeated & _ONCE:
+        raise HandshakeDenied(400, "Repeated header field")
+    if not headers.get("host"):
+        raise HandshakeDenied(400, "Missing Host header")
+    if "transfer-encoding" in headers or headers.get("content-length", "0") != "0":
+        raise HandshakeDenied(400, "An upgrade request has no body")
+    if "upgrade" not in _words(headers.get("connection", "")):
+        raise HandshakeDenied(400, "Invalid Connection header")
+    if headers.get("sec-websocket-version") not in ("13", "8"):
+        raise HandshakeDenied(400, "Missing or invalid Sec-WebSocket-Version header")
+    if not _isKey(headers.get("sec-websocket-key", "")):
+        raise HandshakeDenied(400, "Missing or invalid Sec-WebSocket-Key header")
+
+
+def _words(value: str) -> list[str]:
+    return [word.strip() for word in value.lower().split(",")]
+
+
+def _isKey(key: str) -> bool:
+    try:
+        return len(key) == 24 and len(b64decode(key, validate=True)) == 16
+    except (Base64Error, ValueError):
+        return False

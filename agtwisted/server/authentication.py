@@ -1,0 +1,297 @@
+"""
+Tokens: who a socket is, and how it becomes and stops being it.
+"""
+
+from __future__ import annotations
+
+import time
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+
+from agtwisted.errors import (
+    AuthError,
+    AuthTokenError,
+    AuthTokenExpiredError,
+    AuthTokenInvalidError,
+    AuthTokenNotBeforeError,
+    InvalidActionError,
+    InvalidArgumentsError,
+    SCError,
+    dehydrateError,
+)
+from agtwisted.protocol.statuses import SIGNING_FAILED
+from agtwisted.server.middleware import INBOUND, AGAction, Blocked
+from agtwisted.sockets.nodata import NO_DATA
+from agtwisted.sockets.socket import CLOSED, CONNECTING
+
+if TYPE_CHECKING:
+    from agtwisted.server.inbound import Call
+    from agtwisted.server.serversocket import AGServerSocket
+
+AUTHENTICATED = "authenticated"
+UNAUTHENTICATED = "unauthenticated"
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """
+    Who a socket is: replaced whole, never changed.
+
+    @ivar state: L{AUTHENTICATED} or L{UNAUTHENTICATED}.
+    @ivar token: the token's data.
+    @ivar signed: the token as it travels.
+    """
+
+    state: str
+    token: Any = None
+    signed: str | None = None
+
+
+#: Nobody.
+NOBODY = Authentication(UNAUTHENTICATED)
+
+
+@dataclass(slots=True)
+class AuthInfo:
+    """
+    What became of a token that a client presented; the C{data} of a C{HANDSHAKE_SC} action.
+    """
+
+    signedAuthToken: Any
+    authTokenError: SCError | None
+    authToken: Any
+    authState: str
+
+
+def isExpired(token: Any) -> bool:
+    """
+    @return: whether the token's time is over, by the wall clock.
+    """
+    if not isinstance(token, dict):
+        return False
+    expiry = token.get("exp")
+    return isinstance(expiry, (int, float)) and time.time() > expiry
+
+
+def tokenError(error: Exception) -> SCError:
+    """
+    @param error: what verifying a token failed with.
+    @return: SocketCluster's error for it, with C{isBadToken}.
+    """
+    name, message = getattr(error, "name", None), getattr(error, "message", str(error))
+    found: SCError
+    if name == "TokenExpiredError":
+        found = AuthTokenExpiredError(message, getattr(error, "expiredAt", None))
+    elif name == "JsonWebTokenError":
+        found = AuthTokenInvalidError(message)
+    elif name == "NotBeforeError":
+        found = AuthTokenNotBeforeError(message, getattr(error, "date", None))
+    else:
+        found = AuthTokenError(message)
+    # A token that is not active yet is good all the same.
+    found.isBadToken = name != "NotBeforeError"  # type: ignore[attr-defined]
+    return found
+
+
+async def validate(socket: AGServerSocket, signedAuthToken: Any) -> AuthInfo:
+    """
+    Verify a token that a client presents.
+    """
+    server = socket.server
+    try:
+        token = await maybeDeferred(
+            server.auth.verifyToken,
+            signedAuthToken,
+            server.verificationKey,
+            **server.defaultVerificationOptions,
+            socket=socket,
+        )
+    except Exception as error:
+        return AuthInfo(signedAuthToken, tokenError(error), None, UNAUTHENTICATED)
+    return AuthInfo(signedAuthToken, None, token, AUTHENTICATED)
+
+
+async def adopt(socket: AGServerSocket, info: AuthInfo) -> None:
+    """
+    Make a socket who its token says, if the token is good and middleware allows it.
+
+    @raise Exception: the token's fault, or what middleware blocked it with; the socket is then nobody.
+    """
+    if info.authTokenError is not None:
+        socket.authentication = NOBODY
+        if info.signedAuthToken is not None:
+            socket.emitError(info.authTokenError)
+            if isBadToken(info.authTokenError):
+                _emitBadToken(socket, info.authTokenError, info.signedAuthToken)
+        raise info.authTokenError
+    socket.authentication = Authentication(AUTHENTICATED, info.authToken, info.signedAuthToken)
+    if not socket.server.hasMiddleware(INBOUND):
+        return
+    action = AGAction(
+        AGAction.AUTHENTICATE, socket, signedAuthToken=info.signedAuthToken, authToken=info.authToken
+    )
+    try:
+        await socket.server.pass_(socket.middlewareInboundStream, action, socket)
+    except Blocked as blocked:
+        # The reference forgets to clear the signed token here.
+        socket.authentication = NOBODY
+        if isBadToken(blocked.error):
+            _emitBadToken(socket, blocked.error, info.signedAuthToken)
+        raise
+
+
+def isBadToken(error: object) -> bool:
+    """
+    @return: whether a client is to forget its token because of C{error}.
+    """
+    return bool(getattr(error, "isBadToken", False))
+
+
+def _emitBadToken(socket: AGServerSocket, error: object, signedAuthToken: Any) -> None:
+    socket.emitEvent("badAuthToken", authError=error, signedAuthToken=signedAuthToken)
+    socket.server.emitEvent("badSocketAuthToken", socket=socket, authError=error, signedAuthToken=signedAuthToken)
+
+
+async def authenticate(socket: AGServerSocket, call: Call) -> None:
+    """
+    A client presents a token on an open connection (C{#authenticate}).
+    """
+    signedAuthToken = None if call.data is NO_DATA else call.data
+    oldState = socket.authState
+    info = await validate(socket, signedAuthToken)
+    try:
+        await adopt(socket, info)
+    except (SCError, Blocked) as failure:
+        error = failure.error if isinstance(failure, Blocked) else failure
+        if isBadToken(error):
+            deauthenticateSelf(socket)
+            call.reply.error(error)
+            removeAuthToken(socket)
+            return
+        shown = None if signedAuthToken is None else dehydrateError(error)
+        call.reply.end({"isAuthenticated": False, "authError": shown})
+        return
+    triggerAuthenticationEvents(socket, oldState)
+    call.reply.end({"isAuthenticated": bool(socket.authToken), "authError": None})
+
+
+def triggerAuthenticationEvents(socket: AGServerSocket, oldAuthState: str) -> None:
+    """
+    Emit that a socket has become somebody, or somebody else.
+    """
+    server = socket.server
+    if oldAuthState != AUTHENTICATED:
+        change = {"oldAuthState": oldAuthState, "newAuthState": socket.authState, "authToken": socket.authToken}
+        socket.emitEvent("authStateChange", **change)
+        server.emitEvent("authenticationStateChange", socket=socket, **change)
+    socket.emitEvent("authenticate", authToken=socket.authToken)
+    server.emitEvent("authentication", socket=socket, authToken=socket.authToken)
+
+
+def deauthenticateSelf(socket: AGServerSocket) -> None:
+    """
+    Make a socket nobody, without telling the client.
+    """
+    old, server = socket.authentication, socket.server
+    socket.authentication = NOBODY
+    if old.state != UNAUTHENTICATED:
+        change = {"oldAuthState": old.state, "newAuthState": UNAUTHENTICATED}
+        socket.emitEvent("authStateChange", **change)
+        server.emitEvent("authenticationStateChange", socket=socket, **change)
+    socket.emitEvent("deauthenticate", oldAuthToken=old.token)
+    server.emitEvent("deauthentication", socket=socket, oldAuthToken=old.token)
+
+
+def removeAuthToken(socket: AGServerSocket) -> None:
+    """
+    Tell the client to forget its token, unless it is gone.
+    """
+    if socket.state != CLOSED:
+        socket._transmit("#removeAuthToken", NO_DATA)
+
+
+async def deauthenticate(socket: AGServerSocket, rejectOnFailedDelivery: bool) -> None:
+    """
+    Make a socket nobody and tell the client to forget its token.
+
+    @raise BadConnectionError: with C{rejectOnFailedDelivery}, the client has not confirmed it.
+    """
+    deauthenticateSelf(socket)
+    if not rejectOnFailedDelivery:
+        removeAuthToken(socket)
+        return
+    try:
+        await socket.invoke("#removeAuthToken")
+    except Exception as error:
+        socket.emitError(error)
+        raise
+
+
+async def setAuthToken(
+    socket: AGServerSocket, data: Any, rejectOnFailedDelivery: bool, options: dict[str, Any]
+) -> None:
+    """
+    Make a socket somebody and give the client the token that proves it.
+
+    @raise InvalidActionError: the handshake is not complete.
+    @raise AuthError: with C{rejectOnFailedDelivery}, the client has not confirmed the token.
+    @raise Exception: what signing failed with; the connection is closed with 4002.
+    """
+    if socket.state == CONNECTING:
+        early = InvalidActionError("Cannot call setAuthToken before completing the handshake")
+        socket.emitError(early)
+        raise early
+    oldState = socket.authState
+    token = deepcopy(data)
+    options = _signatureOptions(socket, token, options)
+    socket.authentication = Authentication(AUTHENTICATED, token, socket.signedAuthToken)
+    try:
+        signed = await maybeDeferred(socket.server.auth.signToken, token, socket.server.signatureKey, **options)
+    except Exception as error:
+        socket.emitError(error)
+        socket.end(SIGNING_FAILED, str(error), None)
+        raise
+    if socket.authToken is token:
+        socket.authentication = Authentication(AUTHENTICATED, token, signed)
+        socket.emitEvent("authTokenSigned", signedAuthToken=signed)
+    triggerAuthenticationEvents(socket, oldState)
+    if rejectOnFailedDelivery:
+        await _deliver(socket, signed)
+    else:
+        socket.transmit("#setAuthToken", {"token": signed})
+
+
+def _signatureOptions(socket: AGServerSocket, token: Any, given: dict[str, Any]) -> dict[str, Any]:
+    defaults = socket.server.defaultSignatureOptions
+    options = dict(given, mutatePayload=True)
+    if options.pop("algorithm", None) is not None:
+        socket.emitError(
+            InvalidArgumentsError(
+                "Cannot change auth token algorithm at runtime - It must be specified as a config option on launch"
+            )
+        )
+    expiresIn = options.pop("expiresIn", None)
+    # A token that says itself when it expires must not be given an expiry as well.
+    if not (isinstance(token, dict) and token.get("exp") is not None):
+        options["expiresIn"] = defaults.get("expiresIn") if expiresIn is None else expiresIn
+    if defaults.get("algorithm") is not None:
+        options["algorithm"] = defaults["algorithm"]
+    return options
+
+
+def _deliver(socket: AGServerSocket, signed: str) -> Deferred[None]:
+    def failed(failure: Any) -> None:
+        message = getattr(failure.value, "message", None)
+        if isinstance(message, str):
+            error = AuthError(f"Failed to deliver auth token to client - {message}")
+        else:
+            error = AuthError(
+                "Failed to confirm delivery of auth token to client due to malformatted error response"
+            )
+        socket.emitError(error)
+        raise error
+
+    return socket.invoke("#setAuthToken", {"token": signed}).addCallbacks(lambda _: None, failed)

@@ -1,0 +1,105 @@
+"""
+SocketCluster's own handshake (C{#handshake}), the second one after WebSocket's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agtwisted.errors import SCError, dehydrateError
+from agtwisted.protocol.statuses import HANDSHAKE_REJECTED
+from agtwisted.server.authentication import (
+    adopt,
+    deauthenticateSelf,
+    isBadToken,
+    removeAuthToken,
+    triggerAuthenticationEvents,
+    validate,
+)
+from agtwisted.server.middleware import HANDSHAKE, AGAction, Blocked
+from agtwisted.sockets.socket import CLOSED, CONNECTING
+
+if TYPE_CHECKING:
+    from agtwisted.server.inbound import Call
+    from agtwisted.server.serversocket import AGServerSocket
+
+
+async def handshake(socket: AGServerSocket, call: Call) -> None:
+    """
+    A client introduces itself, perhaps with a token. A bad token does not stop it: it is then nobody.
+    """
+    if socket.state != CONNECTING:
+        # The reference would count and announce the client again.
+        call.reply.end(_status(socket))
+        return
+    socket.handshakeStarted()
+    info = await validate(socket, _tokenIn(call.data))
+    if not await _passMiddleware(socket, call, info):
+        return
+    oldState = socket.authState
+    error: Any = None
+    try:
+        await adopt(socket, info)
+    except (SCError, Blocked) as failure:
+        if info.signedAuthToken is not None:
+            error = failure.error if isinstance(failure, Blocked) else failure
+            if isBadToken(error):
+                deauthenticateSelf(socket)
+    if socket.state == CLOSED:
+        return
+    _announce(socket, call, error)
+    # Those who hear of the connection now get to listen before its next packet, and before its authentication.
+    await socket.turns.settled()
+    if socket.authToken and socket.state != CLOSED:
+        triggerAuthenticationEvents(socket, oldState)
+
+
+def _tokenIn(data: object) -> Any:
+    return (data.get("authToken") or None) if isinstance(data, dict) else None
+
+
+def _status(socket: AGServerSocket) -> dict[str, Any]:
+    return {
+        "id": socket.id,
+        "pingTimeout": socket.server.pingTimeout,
+        "isAuthenticated": bool(socket.authToken),
+    }
+
+
+async def _passMiddleware(socket: AGServerSocket, call: Call, info: object) -> bool:
+    if not socket.server.hasMiddleware(HANDSHAKE):
+        return True
+    action = AGAction(AGAction.HANDSHAKE_SC, socket, data=info)
+    try:
+        await socket.server.pass_(socket.middlewareHandshakeStream, action)
+    except Blocked as blocked:
+        code = getattr(blocked.error, "statusCode", None)
+        if code is None:
+            code = HANDSHAKE_REJECTED
+            _tellCode(blocked.error, code)
+        call.reply.error(blocked.error)
+        socket.disconnect(code)
+        return False
+    return socket.state != CLOSED
+
+
+def _tellCode(error: object, code: int) -> None:
+    # The client finds the code in the error, as in the reference; an error without attributes has no place for it.
+    if isinstance(error, Exception):
+        error.statusCode = code  # type: ignore[attr-defined]
+
+
+def _announce(socket: AGServerSocket, call: Call, error: Any) -> None:
+    status = _status(socket)
+    toClient = dict(status) if error is None else {**status, "authError": dehydrateError(error)}
+    if error is not None:
+        status["authError"] = error
+    socket.opened()
+    call.reply.end(toClient)
+    if socket.batchOnHandshake:
+        socket.startBatchOnHandshake()
+    if error is not None and isBadToken(error):
+        removeAuthToken(socket)
+    socket.emitEvent("connect", **status)
+    socket.server.emitEvent("connection", socket=socket, **status)
+    socket.closeHandshakeStream()

@@ -1,0 +1,271 @@
+"""
+What clients send: one rule for each reserved event, and one for all others.
+
+A rule says whether the event may come before the handshake, whether it has to be a call, how its data is read, which
+action passes middleware for it, and what it does. In the reference this is one long branch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+
+from agtwisted.errors import AuthTokenExpiredError, InvalidActionError
+from agtwisted.protocol.statuses import HANDSHAKE_REJECTED, MESSAGE_BEFORE_HANDSHAKE, Disconnect
+from agtwisted.server.authentication import (
+    authenticate,
+    deauthenticateSelf,
+    isExpired,
+    removeAuthToken,
+)
+from agtwisted.server.handshake import handshake
+from agtwisted.server.middleware import INBOUND, AGAction, Blocked
+from agtwisted.server.subscriptions import subscribe, unsubscribeRequested
+from agtwisted.sockets.nodata import NO_DATA
+from agtwisted.sockets.request import NULL_REPLY
+from agtwisted.sockets.socket import CONNECTING
+from agtwisted.sockets.waiting import Waiting, unfinished
+
+if TYPE_CHECKING:
+    from agtwisted.server.serversocket import AGServerSocket
+
+
+@dataclass(slots=True)
+class Call:
+    """
+    One event that a client has sent.
+
+    @ivar event: its name.
+    @ivar data: what goes with it, L{NO_DATA} if nothing.
+    @ivar isRPC: whether it expects an answer.
+    @ivar reply: takes the answer; a null reply if none is expected.
+    """
+
+    event: str
+    data: Any
+    isRPC: bool
+    reply: Any
+
+
+#: What a rule does: C{None} when it is done, or a coroutine that does it.
+Effect = Callable[["AGServerSocket", Call], "Coroutine[Any, Any, None] | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """
+    How one kind of event is treated.
+
+    @ivar effect: what it does.
+    @ivar beforeHandshake: whether it may come before the handshake.
+    @ivar notRPC: the error when it is no call, which then ends the connection; C{None} if it need not be one.
+    @ivar check: finds what is wrong with it.
+    @ivar enforcesExpiry: whether it counts as use of the socket's token.
+    @ivar action: describes it to middleware; C{None} if middleware does not see it.
+    @ivar replaceData: takes over data that middleware puts in place.
+    """
+
+    effect: Effect
+    beforeHandshake: bool = False
+    notRPC: str | None = None
+    check: Callable[[AGServerSocket, Any], InvalidActionError | None] = lambda socket, data: None
+    enforcesExpiry: bool = True
+    action: Callable[[AGServerSocket, Call], AGAction] | None = None
+    replaceData: Callable[[Call, Any], None] = lambda call, data: None
+
+
+def isCallId(value: object) -> bool:
+    """
+    @return: whether C{value} is a number, as call ids and response ids are.
+    """
+    return value.__class__ is int or value.__class__ is float
+
+
+def eventReceived(socket: AGServerSocket, event: str, packet: dict[str, Any]) -> Waiting:
+    """
+    A client has sent an event.
+
+    @return: what to wait for before the socket's next packet; C{None} if it is done.
+    @raise Disconnect: the connection has to end.
+    """
+    rule = RULES.get(event, APPLICATION)
+    if socket.state == CONNECTING and not rule.beforeHandshake and socket.server.strictHandshake:
+        raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
+    callId = packet.get("cid")
+    data = packet.get("data", NO_DATA)
+    isRPC = isCallId(callId)
+    if not isRPC and rule.notRPC is not None:
+        socket.emitError(InvalidActionError(rule.notRPC))
+        raise Disconnect(HANDSHAKE_REJECTED)
+    reply = NULL_REPLY
+    if isRPC:
+        reply = socket.createRequest(socket, callId, event, None if data is NO_DATA else data)
+    return _admit(socket, rule, Call(event, data, isRPC, reply))
+
+
+def _admit(socket: AGServerSocket, rule: Rule, call: Call) -> Waiting:
+    expired = _enforceExpiry(socket) if rule.enforcesExpiry else None
+    wrong = rule.check(socket, call.data)
+    if wrong is not None:
+        socket.emitError(wrong)
+        call.reply.error(wrong)
+        return None
+    if rule.action is not None and socket.server.hasMiddleware(INBOUND):
+        action = rule.action(socket, call)
+        action.authTokenExpiredError = expired
+        return unfinished(Deferred.fromCoroutine(_passMiddleware(socket, rule, call, action)))
+    return _perform(socket, rule, call)
+
+
+async def _passMiddleware(socket: AGServerSocket, rule: Rule, call: Call, action: AGAction) -> None:
+    try:
+        allowed = await socket.server.pass_(socket.middlewareInboundStream, action, socket)
+    except Blocked as blocked:
+        call.reply.error(blocked.error)
+        return
+    if allowed.data is not NO_DATA:
+        rule.replaceData(call, allowed.data)
+    waiting = _perform(socket, rule, call)
+    if waiting is not None:
+        await waiting
+
+
+def _perform(socket: AGServerSocket, rule: Rule, call: Call) -> Waiting:
+    doing = rule.effect(socket, call)
+    if doing is None:
+        return _deliver(socket, call)
+    done = unfinished(Deferred.fromCoroutine(doing))
+    if done is None:
+        return _deliver(socket, call)
+    return done.addCallback(lambda _: _deliver(socket, call))
+
+
+def _deliver(socket: AGServerSocket, call: Call) -> Waiting:
+    """
+    Give the event to the application. A name that nobody listens to yet gets its chance: those who were woken in this
+    turn may be about to listen.
+    """
+    demux = socket._procedureDemux if call.isRPC else socket._receiverDemux
+    if (demux is None or call.event not in demux.streams) and socket.turns.pending:
+        return socket.turns.settled().addCallback(lambda _: _write(socket, call))
+    _write(socket, call)
+    return None
+
+
+def _write(socket: AGServerSocket, call: Call) -> None:
+    if call.isRPC:
+        if socket._procedureDemux is not None:
+            socket._procedureDemux.write(call.event, call.reply)
+    elif socket._receiverDemux is not None:
+        socket._receiverDemux.write(call.event, None if call.data is NO_DATA else call.data)
+
+
+def _enforceExpiry(socket: AGServerSocket) -> AuthTokenExpiredError | None:
+    token = socket.authToken
+    if token is None or not isExpired(token):
+        return None
+    deauthenticateSelf(socket)
+    removeAuthToken(socket)
+    return AuthTokenExpiredError("The socket auth token has expired", token["exp"])
+
+
+# ---- the rules
+
+
+def _nothing(socket: AGServerSocket, call: Call) -> None:
+    return None
+
+
+def _removeAuthToken(socket: AGServerSocket, call: Call) -> None:
+    deauthenticateSelf(socket)
+
+
+def _publish(socket: AGServerSocket, call: Call) -> Coroutine[Any, Any, None] | None:
+    published = maybeDeferred(
+        socket.server.exchange.invokePublish, call.data["channel"], call.data.get("data")
+    )
+    if unfinished(published) is None:
+        call.reply.end()
+        return None
+    return _published(socket, call, published)
+
+
+async def _published(socket: AGServerSocket, call: Call, published: Deferred[Any]) -> None:
+    try:
+        await published
+    except Exception as error:
+        socket.emitError(error)
+        call.reply.error(error)
+        return
+    call.reply.end()
+
+
+def _checkPublish(socket: AGServerSocket, data: Any) -> InvalidActionError | None:
+    if not socket.server.allowClientPublish:
+        return InvalidActionError("Client publish feature is disabled")
+    return None if _namesChannel(data) else InvalidActionError("Publish channel name was malformatted")
+
+
+def _checkSubscribe(socket: AGServerSocket, data: Any) -> InvalidActionError | None:
+    return None if _namesChannel(data) else InvalidActionError("Subscribe channel name was malformatted")
+
+
+def _checkUnsubscribe(socket: AGServerSocket, data: Any) -> InvalidActionError | None:
+    return None if isinstance(data, str) else InvalidActionError("Unsubscribe channel name was malformatted")
+
+
+def _namesChannel(data: Any) -> bool:
+    return isinstance(data, dict) and isinstance(data.get("channel"), str)
+
+
+def _publishAction(socket: AGServerSocket, call: Call) -> AGAction:
+    return AGAction(AGAction.PUBLISH_IN, socket, channel=call.data["channel"], data=call.data.get("data"))
+
+
+def _subscribeAction(socket: AGServerSocket, call: Call) -> AGAction:
+    return AGAction(AGAction.SUBSCRIBE, socket, channel=call.data["channel"], data=call.data.get("data"))
+
+
+def _applicationAction(socket: AGServerSocket, call: Call) -> AGAction:
+    data = None if call.data is NO_DATA else call.data
+    if call.isRPC:
+        return AGAction(AGAction.INVOKE, socket, procedure=call.event, data=data)
+    return AGAction(AGAction.TRANSMIT, socket, receiver=call.event, data=data)
+
+
+def _replaceChannelData(call: Call, data: Any) -> None:
+    call.data["data"] = data
+
+
+def _replaceData(call: Call, data: Any) -> None:
+    call.data = data
+    if call.isRPC:
+        call.reply.data = data
+
+
+APPLICATION = Rule(effect=_nothing, action=_applicationAction, replaceData=_replaceData)
+
+RULES = {
+    "#handshake": Rule(
+        effect=handshake,
+        beforeHandshake=True,
+        notRPC="Handshake request was malformatted",
+        enforcesExpiry=False,
+    ),
+    "#authenticate": Rule(
+        effect=authenticate,
+        notRPC="Authenticate request was malformatted",
+        enforcesExpiry=False,
+    ),
+    "#removeAuthToken": Rule(effect=_removeAuthToken, enforcesExpiry=False),
+    "#publish": Rule(
+        effect=_publish, check=_checkPublish, action=_publishAction, replaceData=_replaceChannelData
+    ),
+    "#subscribe": Rule(
+        effect=subscribe, check=_checkSubscribe, action=_subscribeAction, replaceData=_replaceChannelData
+    ),
+    "#unsubscribe": Rule(effect=unsubscribeRequested, check=_checkUnsubscribe),
+}

@@ -1,0 +1,378 @@
+"""
+The server.
+
+In the reference: C{AGServer}.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.logger import Logger
+
+from agtwisted.errors import InvalidActionError, InvalidArgumentsError, ServerProtocolError
+from agtwisted.options import ServerOptions, seconds
+from agtwisted.protocol.codecs import JSONCodec
+from agtwisted.protocol.dialects import DIALECTS
+from agtwisted.protocol.upgrade import HandshakeDenied, Origins, UpgradeRequest
+from agtwisted.protocol.wire import Wire
+from agtwisted.server.authengine import AuthEngine
+from agtwisted.server.broker import AGSimpleBroker
+from agtwisted.server.middleware import (
+    HANDSHAKE,
+    INBOUND,
+    INBOUND_RAW,
+    LINES,
+    OUTBOUND,
+    AGAction,
+    Allowed,
+    Blocked,
+    MiddlewareFunction,
+    MiddlewareStream,
+    clientError,
+)
+from agtwisted.server.serversocket import AGServerSocket
+from agtwisted.sockets.nodata import NO_DATA
+from agtwisted.sockets.wheel import Wheel
+from agtwisted.streams.emitter import AsyncStreamEmitter
+from agtwisted.streams.turns import Turns
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+log = Logger()
+
+
+class AGServer(AsyncStreamEmitter):
+    """
+    A SocketCluster server. It listens nowhere by itself: see L{agtwisted.listen}, L{agtwisted.attach} and
+    L{agtwisted.service.AGService}.
+
+    Events: C{ready}, C{error}, C{warning}, C{handshake}, C{connection}, C{connectionAbort}, C{disconnection}, C{closure},
+    C{subscription}, C{unsubscription}, C{authentication}, C{deauthentication}, C{authenticationStateChange},
+    C{badSocketAuthToken}.
+
+    @ivar options: all options, merged over the defaults.
+    @ivar exchange: publishes and subscribes from within the server.
+    @ivar clients: the sockets that have completed their handshake, by id.
+    @ivar pendingClients: the sockets that have not, by id.
+    @ivar isReady: whether the broker carries publications.
+    @ivar auth: signs and verifies tokens.
+    @ivar codec: encodes and decodes messages.
+    @ivar sourcePort: the TCP port it listens at, once it does.
+    @ivar host: the interface it listens at, once it does.
+    @ivar secure: whether it listens with TLS.
+    @ivar httpServer: the web site that it is mounted into, if any.
+    @ivar listeningPort: the first L{twisted.internet.interfaces.IListeningPort} that it listens at, if any.
+    """
+
+    MIDDLEWARE_HANDSHAKE = HANDSHAKE
+    MIDDLEWARE_INBOUND_RAW = INBOUND_RAW
+    MIDDLEWARE_INBOUND = INBOUND
+    MIDDLEWARE_OUTBOUND = OUTBOUND
+    #: The key of C{request.extra} under which a connection attempt's handshake middleware stream is kept.
+    SYMBOL_MIDDLEWARE_HANDSHAKE_STREAM = "handshakeStream"
+
+    def __init__(self, reactor: Any = None, **options: Any) -> None:
+        """
+        @param reactor: the reactor; the installed one if not given.
+        @param options: see L{ServerOptions}.
+        @raise InvalidOptionsError: an option is not known or has a value that cannot be.
+        """
+        if reactor is None:
+            from twisted.internet import reactor
+        super().__init__(Turns(reactor))
+        self.reactor: IReactorTime = reactor
+        self.wheel = Wheel(reactor)
+        self.options = given = ServerOptions.merged(options)
+        self.ackTimeout = given.ackTimeout
+        self.handshakeTimeout = given.handshakeTimeout
+        self.pingInterval = given.pingInterval
+        self.pingTimeout = given.pingTimeout
+        self.pingTimeoutDisabled = given.pingTimeoutDisabled
+        self.allowClientPublish = given.allowClientPublish
+        self.perMessageDeflate = given.perMessageDeflate
+        self.socketChannelLimit = given.socketChannelLimit
+        self.protocolVersion = given.protocolVersion
+        self.strictHandshake = given.strictHandshake
+        self.middlewareEmitFailures = given.middlewareEmitFailures
+        self.origins = given.origins
+        self._origins = Origins(given.origins)
+        self._middleware: dict[str, MiddlewareFunction] = {}
+        self._dialect = DIALECTS[given.protocolVersion]
+        self.clients: dict[str, AGServerSocket] = {}
+        self.pendingClients: dict[str, AGServerSocket] = {}
+        self.isReady = False
+        self._started: Deferred[None] | None = None
+        self.sourcePort: int | None = None
+        self.host: str | None = None
+        self.secure = False
+        self.httpServer: Any = None
+        self.listeningPort: Any = None
+        self._setUpAuthentication()
+        self._setUpBroker()
+
+    def _setUpAuthentication(self) -> None:
+        options = self.options
+        if options.authPrivateKey is not None:
+            self.signatureKey, self.verificationKey = options.authPrivateKey, options.authPublicKey
+        else:
+            if options.authKey is None:
+                options.authKey = secrets.token_hex(32)
+            self.signatureKey = self.verificationKey = options.authKey
+        self.defaultVerificationOptions: dict[str, Any] = {}
+        if options.authVerifyAlgorithms is not None:
+            self.defaultVerificationOptions["algorithms"] = options.authVerifyAlgorithms
+        elif options.authAlgorithm is not None:
+            self.defaultVerificationOptions["algorithms"] = [options.authAlgorithm]
+        self.defaultSignatureOptions: dict[str, Any] = {"expiresIn": options.authDefaultExpiry}
+        if options.authAlgorithm is not None:
+            self.defaultSignatureOptions["algorithm"] = options.authAlgorithm
+        self.auth: Any = options.authEngine or AuthEngine()
+
+    def _setUpBroker(self) -> None:
+        self.codec: Any = self.options.codecEngine or JSONCodec()
+        self.wire = Wire(self.codec)
+        if self.options.brokerEngine is None:
+            self.options.brokerEngine = AGSimpleBroker(turns=self.turns)
+        self.brokerEngine: Any = self.options.brokerEngine
+        self.brokerEngine.setCodecEngine(self.codec)
+        self.exchange: Any = self.brokerEngine.exchange()
+
+    # ---- starting and stopping
+
+    def start(self) -> Deferred[None]:
+        """
+        Start the broker. Whatever makes the server listen calls this; a second call does nothing more.
+
+        @return: fires when the server is ready; fails with what the broker fails with.
+        """
+        if self._started is None:
+            self._started = Deferred.fromCoroutine(self._start())
+        done: Deferred[None] = Deferred()
+        self._started.addBoth(lambda result: done.callback(result) or result)  # type: ignore[func-returns-value]
+        return done
+
+    async def _start(self) -> None:
+        broker = self.brokerEngine
+        Deferred.fromCoroutine(self._warnOfBrokerErrors())
+        if not getattr(broker, "isReady", True):
+            start = getattr(broker, "start", None)
+            if start is not None:
+                await maybeDeferred(start)
+            else:
+                await broker.listener("ready").once()
+        self.isReady = True
+        self.emitEvent("ready")
+
+    async def _warnOfBrokerErrors(self) -> None:
+        if hasattr(self.brokerEngine, "listener"):
+            async for event in self.brokerEngine.listener("error"):
+                self.emitWarning(event.error)
+
+    def close(self, keepSocketsOpen: bool = False) -> Deferred[None]:
+        """
+        Take no more connections, drop those there are, and stop the broker.
+
+        @param keepSocketsOpen: whether to leave the connections there are.
+        @return: fires when the broker has stopped.
+        """
+        self.isReady = False
+        self._started = None
+        if not keepSocketsOpen:
+            for socket in [*self.clients.values(), *self.pendingClients.values()]:
+                socket.terminate()
+        stop = getattr(self.brokerEngine, "stop", None)
+        return succeed(None) if stop is None else maybeDeferred(stop).addCallback(lambda _: None)
+
+    # ---- what is known of it
+
+    @property
+    def clientsCount(self) -> int:
+        """
+        How many sockets have completed their handshake.
+        """
+        return len(self.clients)
+
+    @property
+    def pendingClientsCount(self) -> int:
+        """
+        How many sockets have not completed their handshake.
+        """
+        return len(self.pendingClients)
+
+    @property
+    def ackTimeoutSeconds(self) -> float:
+        """
+        How long a client may take to answer a call.
+        """
+        return seconds(self.ackTimeout)
+
+    def getPath(self) -> str:
+        """
+        @return: the URL path of the WebSocket endpoint.
+        """
+        return self.options.path
+
+    def generateId(self) -> str:
+        """
+        @return: a new socket id, which nobody can guess.
+        """
+        return secrets.token_urlsafe(15)
+
+    # ---- errors
+
+    def emitError(self, error: object) -> None:
+        """
+        Emit C{error}.
+        """
+        self.emitEvent("error", error=error)
+
+    def emitWarning(self, warning: object) -> None:
+        """
+        Emit C{warning}.
+        """
+        self.emitEvent("warning", warning=warning)
+
+    # ---- engines
+
+    def setAuthEngine(self, authEngine: Any) -> None:
+        """
+        Sign and verify tokens with C{authEngine}, an L{agtwisted.interfaces.IAuthEngine}, from now on.
+        """
+        self.auth = authEngine
+
+    def setCodecEngine(self, codecEngine: Any) -> None:
+        """
+        Encode and decode with C{codecEngine}, an L{agtwisted.interfaces.ICodec}, from now on.
+        """
+        self.codec = codecEngine
+        self.wire = Wire(codecEngine)
+        self.brokerEngine.setCodecEngine(codecEngine)
+
+    # ---- middleware
+
+    def setMiddleware(self, type: str, middleware: MiddlewareFunction) -> None:
+        """
+        Let a function decide on the actions of one line.
+
+        @param type: C{MIDDLEWARE_HANDSHAKE}, C{MIDDLEWARE_INBOUND_RAW}, C{MIDDLEWARE_INBOUND} or C{MIDDLEWARE_OUTBOUND}.
+        @param middleware: called with a L{MiddlewareStream}, once for each socket (in the handshake line, for each
+            connection attempt); usually an C{async def} that iterates it.
+        @raise InvalidArgumentsError: there is no such line.
+        @raise InvalidActionError: the line has a function.
+        """
+        if type not in LINES:
+            raise InvalidArgumentsError(f"Middleware {type} type is not supported")
+        if type in self._middleware:
+            raise InvalidActionError(f"Middleware {type} type has already been set")
+        self._middleware[type] = middleware
+
+    def removeMiddleware(self, type: str) -> None:
+        """
+        Allow all actions of a line from now on.
+        """
+        self._middleware.pop(type, None)
+
+    def hasMiddleware(self, type: str) -> bool:
+        """
+        @return: whether the line has a function.
+        """
+        return type in self._middleware
+
+    async def pass_(
+        self, stream: MiddlewareStream, action: AGAction, socket: AGServerSocket | None = None
+    ) -> Allowed:
+        """
+        Let an action pass middleware.
+
+        @param socket: what emits the error when it is blocked; the server emits a warning without one.
+        @return: how it goes on.
+        @raise Blocked: it was blocked, with the error that the client gets.
+        """
+        line = str(stream.type)
+        function = self._middleware.get(line)
+        if function is None:
+            return Allowed(action.data)
+        stream.run(function)
+        try:
+            allowed = await stream.submit(action)
+        except Blocked as blocked:
+            error = clientError(action, line, blocked.error)
+            if self.middlewareEmitFailures:
+                emitted = error if blocked.error is None else blocked.error
+                if socket is not None:
+                    socket.emitError(emitted)
+                else:
+                    self.emitWarning(emitted)
+            raise Blocked(error) from None
+        return Allowed(action.data, allowed.options) if allowed.data is NO_DATA else allowed
+
+    # ---- where it can be listened with
+
+    def websocketFactory(self, site: Any = None) -> Any:
+        """
+        @param site: the L{twisted.web.server.Site} that gets everybody who does not ask for WebSocket; without one they
+            are answered 501.
+        @return: a protocol factory, for any endpoint to listen with. Listening with it starts the server.
+        """
+        from agtwisted.websocket import AGServerFactory
+
+        return AGServerFactory(self, self.reactor, site)
+
+    def resource(self) -> Any:
+        """
+        @return: an L{twisted.web.resource.IResource}, to be reached at the option C{path}. Whoever puts it into a site
+            calls L{start}.
+        """
+        from agtwisted.site import AGResource
+
+        return AGResource(self)
+
+    # ---- connections
+
+    async def verifyHandshake(self, request: UpgradeRequest) -> None:
+        """
+        Decide on a WebSocket handshake: its middleware, then its origin.
+
+        @raise HandshakeDenied: it is refused.
+        """
+        if self.hasMiddleware(HANDSHAKE):
+            stream = MiddlewareStream(HANDSHAKE, self.turns)
+            request.extra[self.SYMBOL_MIDDLEWARE_HANDSHAKE_STREAM] = stream
+            try:
+                await self.pass_(stream, AGAction(AGAction.HANDSHAKE_WS, request=request))
+            except Blocked as blocked:
+                stream.close()
+                raise HandshakeDenied(401, str(blocked.error)) from None
+        if not self._origins.allow(request.origin):
+            shown = "*" if request.origin in (None, "null") else request.origin
+            error = ServerProtocolError(f"Failed to authorize socket handshake - Invalid origin: {shown}")
+            self.emitWarning(error)
+            if self.SYMBOL_MIDDLEWARE_HANDSHAKE_STREAM in request.extra:
+                request.extra.pop(self.SYMBOL_MIDDLEWARE_HANDSHAKE_STREAM).close()
+            raise HandshakeDenied(403, error.message)
+
+    def verifiesHandshakeAtOnce(self, request: UpgradeRequest) -> bool:
+        """
+        @return: whether there is nothing to ask: no middleware, and an origin that may connect.
+        """
+        return HANDSHAKE not in self._middleware and self._origins.allow(request.origin)
+
+    def socketOpened(self, transport: Any) -> AGServerSocket:
+        """
+        A WebSocket connection is open.
+
+        @param transport: an L{agtwisted.interfaces.ITransport}.
+        @return: what it delivers to.
+        """
+        stream = transport.request.extra.pop(self.SYMBOL_MIDDLEWARE_HANDSHAKE_STREAM, None)
+        socket = AGServerSocket(self.generateId(), self, transport, self._dialect, stream)
+        self.pendingClients[socket.id] = socket
+        for line in (INBOUND_RAW, INBOUND, OUTBOUND):
+            if line in self._middleware:
+                socket._middlewareStream(line).run(self._middleware[line])
+        self.emitEvent("handshake", socket=socket)
+        return socket

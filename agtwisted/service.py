@@ -1,0 +1,120 @@
+"""
+The server as a service, for C{twistd} and for existing service trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+
+from agtwisted.protocol.statuses import GOING_AWAY
+from agtwisted.server.server import AGServer
+from agtwisted.site import rememberPort
+
+log = Logger()
+
+#: Seconds that clients have for the closing handshake when the service stops.
+CLOSING_TIME = 2.0
+
+
+class AGService(Service):
+    """
+    Runs a server: its application, its broker and the endpoints that it listens at.
+
+    @ivar server: the server.
+    @ivar ports: where it listens, while it does.
+    """
+
+    def __init__(
+        self,
+        server: AGServer,
+        endpoints: Iterable[str | Any] = (),
+        application: Callable[[AGServer], Any] | None = None,
+        site: Any = None,
+    ) -> None:
+        """
+        @param endpoints: descriptions of server endpoints, or endpoints.
+        @param application: called with the server before it listens; may return a Deferred or a coroutine.
+        @param site: the L{twisted.web.server.Site} that gets everybody who does not ask for WebSocket.
+        """
+        self.server = server
+        self.ports: list[IListeningPort] = []
+        self._endpoints = list(endpoints)
+        self._application = application
+        self._site = site
+        self._starting: Deferred[None] | None = None
+
+    def startService(self) -> Deferred[None]:
+        """
+        Run the application, start the broker, then listen.
+
+        @return: fires when the server listens everywhere; fails with what one of these steps fails with, and then
+            listens nowhere.
+        """
+        super().startService()
+        self._starting = Deferred.fromCoroutine(self._start())
+        done: Deferred[None] = Deferred()
+        self._starting.addBoth(self._started, done)
+        return done
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop listening, close all connections, then stop the broker.
+
+        @return: fires when all of it is done.
+        """
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    @staticmethod
+    def _started(result: Any, done: Deferred[None]) -> None:
+        # Whoever stops the service waits for its start, which must not fail there again.
+        done.callback(result)
+
+    async def _start(self) -> None:
+        if self._application is not None:
+            await maybeDeferred(self._application, self.server)
+        await self.server.start()
+        factory = self.server.websocketFactory(self._site)
+        try:
+            for endpoint in self._endpoints:
+                self.ports.append(await self._resolve(endpoint).listen(factory))
+        except Exception:
+            await self._stopListening()
+            raise
+        for port in self.ports:
+            rememberPort(self.server, port)
+            log.info("SocketCluster is listening at {address}.", address=port.getHost())
+
+    def _resolve(self, endpoint: Any) -> Any:
+        return serverFromString(self.server.reactor, endpoint) if isinstance(endpoint, str) else endpoint
+
+    async def _stop(self) -> None:
+        if self._starting is not None and not self._starting.called:
+            self._starting.cancel()
+        await self._stopListening()
+        await self._closeSockets()
+        await self.server.close()
+
+    async def _stopListening(self) -> None:
+        ports, self.ports = self.ports, []
+        await gatherResults([maybeDeferred(port.stopListening) for port in ports], consumeErrors=True)
+
+    async def _closeSockets(self) -> None:
+        sockets = [*self.server.clients.values(), *self.server.pendingClients.values()]
+        gone = [socket.socket.whenLost() for socket in sockets]
+        for socket in sockets:
+            socket.disconnect(GOING_AWAY)
+        if not gone:
+            return
+        all = gatherResults(gone)
+        all.addTimeout(CLOSING_TIME, self.server.reactor, onTimeoutCancel=lambda *_: None)
+        await all
+        for socket in sockets:
+            socket.terminate()

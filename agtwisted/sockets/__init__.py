@@ -1,0 +1,3 @@
+"""
+What both ends of a SocketCluster connection share.
+"""

@@ -1,0 +1,87 @@
+"""
+A remote procedure call as the procedure sees it.
+
+In the reference: C{ag-request}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agtwisted.errors import InvalidActionError, dehydrateError
+from agtwisted.sockets.nodata import NO_DATA
+
+
+class AGRequest:
+    """
+    One call by the other side, to be answered once.
+
+    @ivar socket: the socket that it came through.
+    @ivar id: the caller's number for it.
+    @ivar procedure: the name that was called.
+    @ivar data: what it was called with; C{None} if nothing.
+    @ivar sent: whether it has been answered.
+    """
+
+    __slots__ = ("socket", "id", "procedure", "data", "sent", "__dict__")
+
+    def __init__(self, socket: Any, id: float, procedureName: str, data: Any = None) -> None:
+        self.socket = socket
+        self.id = id
+        self.procedure = procedureName
+        self.data = data
+        self.sent = False
+
+    def end(self, data: object = NO_DATA, options: object = None) -> None:
+        """
+        Answer the call.
+
+        @param data: what the caller gets; left out, the caller gets no data.
+        @param options: accepted as in the reference, and without a meaning in it.
+        @raise InvalidActionError: it has been answered.
+        """
+        if self.sent:
+            raise self._sentError()
+        self.sent = True
+        if data is NO_DATA:
+            self.socket.sendObject({"rid": self.id})
+        else:
+            self.socket.sendObject({"rid": self.id, "data": data})
+
+    def error(self, error: object, options: object = None) -> None:
+        """
+        Fail the call.
+
+        @param error: an exception, which reaches the caller with its name, its message and its public attributes; or
+            any other value, which reaches the caller as it is.
+        @param options: accepted as in the reference, and without a meaning in it.
+        @raise InvalidActionError: it has been answered.
+        """
+        if self.sent:
+            raise self._sentError()
+        self.sent = True
+        self.socket.sendObject({"rid": self.id, "error": dehydrateError(error)})
+
+    def _sentError(self) -> InvalidActionError:
+        return InvalidActionError(f"Response to request {self.id} has already been sent")
+
+
+class NullReply:
+    """
+    The reply to a packet that expects none, so that nobody has to ask.
+    """
+
+    __slots__ = ()
+
+    def end(self, data: object = NO_DATA, options: object = None) -> None:
+        """
+        Answer nothing.
+        """
+
+    def error(self, error: object, options: object = None) -> None:
+        """
+        Answer nothing.
+        """
+
+
+NULL_REPLY = NullReply()

@@ -1,0 +1,94 @@
+"""
+Work that is usually done at once, and sometimes has to wait.
+
+A step returns C{None} when it is done, or a Deferred to wait for. So what never waits runs through in one call and makes
+no Deferred at all.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+log = Logger()
+
+#: What a step returns.
+Waiting: TypeAlias = "Deferred[Any] | None"
+
+
+def unfinished(deferred: Deferred[Any]) -> Waiting:
+    """
+    @return: C{None} if C{deferred} has fired with a result and nothing is left to wait for, else C{deferred}.
+    """
+    if deferred.called and not deferred.paused and not isinstance(deferred.result, Failure):
+        return None
+    return deferred
+
+
+class InOrder:
+    """
+    Runs steps strictly one after the other: at once while none waits, else in a queue behind the one that does.
+    """
+
+    __slots__ = ("_queue",)
+
+    def __init__(self) -> None:
+        self._queue: deque[Callable[[], Waiting]] | None = None
+
+    def __len__(self) -> int:
+        return 0 if self._queue is None else len(self._queue)
+
+    @property
+    def isWaiting(self) -> bool:
+        """
+        Whether a step waits, so that the next ones have to queue.
+        """
+        return self._queue is not None
+
+    def run(self, step: Callable[[], Waiting]) -> None:
+        """
+        Run C{step} now if nothing waits, else when its turn comes.
+        """
+        if self._queue is not None:
+            self._queue.append(step)
+            return
+        waiting = step()
+        if waiting is not None:
+            self.waitFor(waiting)
+
+    def waitFor(self, waiting: Deferred[Any]) -> None:
+        """
+        A step that was run outside has to wait: queue all others behind it.
+        """
+        self._queue = deque()
+        done = Deferred.fromCoroutine(self._drain(waiting, self._queue))
+        done.addErrback(lambda failure: log.failure("A queue of a socket has failed.", failure))
+
+    def abandon(self) -> list[Callable[[], Waiting]]:
+        """
+        Forget the queue.
+
+        @return: the steps that were in it.
+        """
+        if self._queue is None:
+            return []
+        steps = list(self._queue)
+        self._queue.clear()
+        return steps
+
+    async def _drain(self, waiting: Waiting, queue: deque[Callable[[], Waiting]]) -> None:
+        while True:
+            if waiting is not None:
+                try:
+                    await waiting
+                except Exception:
+                    log.failure("A step in a queue of a socket has failed.")
+            if not queue:
+                self._queue = None
+                return
+            waiting = queue.popleft()()

@@ -1,0 +1,128 @@
+"""
+One timer for all deadlines of a server: pings, pong timeouts, handshake and ack timeouts.
+
+Thousands of sockets each need a deadline or two that nearly never comes. The wheel sorts them into buckets of
+L{GRANULARITY} seconds and keeps one delayed call, for the first bucket that is not empty. Nothing runs early; it runs up to
+one bucket late. Time is monotonic, whatever the wall clock does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+from twisted.internet.interfaces import IDelayedCall, IReactorCore, IReactorTime
+from twisted.logger import Logger
+
+log = Logger()
+
+#: Seconds that one bucket spans.
+GRANULARITY = 0.05
+
+
+class Timer:
+    """
+    One deadline. Cancelling it costs nothing.
+    """
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function: Callable[[], object] | None = function
+
+    @property
+    def active(self) -> bool:
+        """
+        Whether the deadline is still to come.
+        """
+        return self._function is not None
+
+    def cancel(self) -> None:
+        """
+        Let the deadline pass; also when it has.
+        """
+        self._function = None
+
+    def fire(self) -> None:
+        """
+        The deadline has come.
+        """
+        function, self._function = self._function, None
+        if function is not None:
+            function()
+
+
+def monotonicClock(reactor: IReactorTime) -> Callable[[], float]:
+    """
+    @return: what tells the seconds that deadlines are measured in: the monotonic clock beside a real reactor, whose own
+        clock is the wall clock; the fake clock itself in tests.
+    """
+    return time.monotonic if IReactorCore.providedBy(reactor) else reactor.seconds
+
+
+class Wheel:
+    """
+    Deadlines in buckets, behind one delayed call.
+
+    @ivar seconds: tells the time.
+    """
+
+    __slots__ = ("seconds", "_reactor", "_buckets", "_keys", "_call", "_callKey")
+
+    def __init__(self, reactor: IReactorTime) -> None:
+        """
+        @param reactor: what the delayed call comes from.
+        """
+        self.seconds = monotonicClock(reactor)
+        self._reactor = reactor
+        self._buckets: dict[int, list[Timer]] = {}
+        self._keys: list[int] = []
+        self._call: IDelayedCall | None = None
+        self._callKey = 0
+
+    def schedule(self, delay: float, function: Callable[[], object]) -> Timer:
+        """
+        Call C{function} in C{delay} seconds, or up to one bucket later.
+
+        @return: what cancels it.
+        """
+        timer = Timer(function)
+        key = int((self.seconds() + delay) / GRANULARITY) + 1
+        bucket = self._buckets.get(key)
+        if bucket is not None:
+            bucket.append(timer)
+            return timer
+        self._buckets[key] = [timer]
+        heappush(self._keys, key)
+        if self._call is None or key < self._callKey:
+            self._callAt(key)
+        return timer
+
+    def stop(self) -> None:
+        """
+        Forget all deadlines.
+        """
+        self._buckets.clear()
+        self._keys.clear()
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _callAt(self, key: int) -> None:
+        if self._call is not None:
+            self._call.cancel()
+        self._callKey = key
+        self._call = self._reactor.callLater(max(0.0, key * GRANULARITY - self.seconds()), self._turn)
+
+    def _turn(self) -> None:
+        self._call = None
+        now = int(self.seconds() / GRANULARITY + 1e-6)
+        while self._keys and self._keys[0] <= now:
+            for timer in self._buckets.pop(heappop(self._keys)):
+                try:
+                    timer.fire()
+                except Exception:
+                    log.failure("What was due at a deadline failed.")
+        if self._keys and self._call is None:
+            self._callAt(self._keys[0])

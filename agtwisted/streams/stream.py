@@ -1,0 +1,484 @@
+"""
+Streams that are written on one side and consumed, by any number of consumers, on the other.
+
+Every consumer has its own copy of the sequence: it buffers from the moment it is created, and what it has not taken yet
+is its back-pressure. Closing lets consumers take what is buffered and then ends their loops; killing ends them at once
+and drops the buffer.
+
+In the reference: C{writable-consumable-stream} and C{consumable-stream}.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+
+from agtwisted.errors import InvalidActionError, TimeoutError
+from agtwisted.streams.turns import Turns, defaultTurns
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class IterationResult:
+    """
+    One step of a consumer: a value, or the end of the stream with the value it was closed or killed with.
+    """
+
+    value: Any
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerStats:
+    """
+    What is known of one consumer.
+
+    @ivar id: the consumer's number, unique in its stream or demux.
+    @ivar backpressure: how many values wait for it.
+    @ivar timeout: milliseconds that it waits for a value, C{None} for ever.
+    @ivar stream: the name of its stream in a demux, C{None} outside one.
+    """
+
+    id: int
+    backpressure: int
+    timeout: float | None = None
+    stream: str | None = None
+
+
+class _End:
+    """
+    The last thing in a buffer: the stream was closed or killed.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+class _WakeUp(Deferred[None]):
+    """
+    What a waiting consumer loop awaits: a Deferred that is used again for every wait.
+
+    Waking a coroutine through an ordinary Deferred costs several times what taking a value does, nearly all of it for
+    a callback chain that a loop has no use for. This one holds exactly one callback and calls it.
+    """
+
+    def __init__(self, cancelled: Callable[[], object]) -> None:
+        super().__init__()
+        self._cancelled = cancelled
+        self._callback: Callable[..., object] | None = None
+        self._arguments: tuple[Any, ...] = ()
+
+    def addBoth(self, callback: Any, *args: Any, **kw: Any) -> Any:
+        """
+        Remember whom to wake. Only the machinery that runs a coroutine calls this, once for each wait.
+        """
+        self._callback = callback
+        self._arguments = args
+        return self
+
+    def fire(self, result: object = None) -> None:
+        """
+        Wake the loop, with C{None} or with a failure that is raised in it.
+        """
+        callback, arguments = self._callback, self._arguments
+        if callback is not None:
+            self._callback = None
+            self._arguments = ()
+            callback(result, *arguments)
+
+    def cancel(self) -> None:
+        """
+        The coroutine that waits here was cancelled.
+        """
+        self._cancelled()
+        self.fire(Failure(CancelledError()))
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield self
+
+
+class Consumer(Generic[T]):
+    """
+    One reader of a stream, which buffers for it from its creation on.
+
+    @ivar id: its number, unique in its stream or demux.
+    @ivar timeout: milliseconds that C{next} waits for a value before it fails; C{None} for ever.
+    @ivar isAlive: whether its stream still writes to it.
+    @ivar stream: the stream it reads.
+    """
+
+    __slots__ = ("id", "timeout", "isAlive", "stream", "_turns", "_buffer", "_wakeUp", "_isWaiting", "_timer")
+
+    def __init__(self, stream: WritableConsumableStream[T], id: int, timeout: float | None = None) -> None:
+        self.id = id
+        self.timeout = timeout
+        self.stream = stream
+        self.isAlive = True
+        self._turns = stream.turns
+        self._buffer: deque[T | _End] | None = None
+        self._wakeUp: _WakeUp | None = None
+        self._isWaiting = False
+        self._timer: IDelayedCall | None = None
+        stream.setConsumer(id, self)
+
+    # ---- the reading side
+
+    def __aiter__(self) -> ConsumerLoop[T]:
+        return ConsumerLoop(self)
+
+    def next(self) -> Deferred[IterationResult]:
+        """
+        Take the next value, waiting for it if there is none.
+
+        @return: fires with an L{IterationResult}; fails with L{TimeoutError} after C{timeout} milliseconds, or with
+            L{InvalidActionError} when somebody already waits here.
+        """
+        return Deferred.fromCoroutine(self._next())
+
+    def return_(self) -> None:
+        """
+        Stop reading: drop what is buffered and leave the stream. (C{return} in the reference.)
+        """
+        self._buffer = None
+        self._leave()
+
+    def kill(self, value: object = None) -> None:
+        """
+        Stop reading at once: what is buffered is dropped, a loop that waits ends.
+        """
+        self._buffer = deque((_End(value),))
+        self._leave()
+        self._wakeSoon()
+
+    def getStats(self) -> ConsumerStats:
+        """
+        @return: this consumer's number, back-pressure and timeout.
+        """
+        return ConsumerStats(self.id, self.getBackpressure(), self.timeout)
+
+    def getBackpressure(self) -> int:
+        """
+        @return: how many values wait here.
+        """
+        buffer = self._buffer
+        return len(buffer) if buffer and self.isAlive else 0
+
+    async def take(self) -> T | _End:
+        """
+        Take the next value or the end; waits while there is neither.
+        """
+        buffer = self._buffer
+        if not buffer:
+            buffer = await self._wait()
+        item = buffer.popleft()
+        if item.__class__ is _End and self.isAlive:
+            self._leave()
+        return item
+
+    async def _next(self) -> IterationResult:
+        item = await self.take()
+        if isinstance(item, _End):
+            return IterationResult(item.value, True)
+        return IterationResult(item, False)
+
+    async def _wait(self) -> deque[T | _End]:
+        if self._isWaiting:
+            raise InvalidActionError(f"Consumer {self.id} is already waiting for a value")
+        if not self.isAlive:
+            self.isAlive = True
+            self.stream.setConsumer(self.id, self)
+        if self._wakeUp is None:
+            self._wakeUp = _WakeUp(self._cancelled)
+        if self.timeout is not None:
+            self._timer = self._turns.callLater(self.timeout / 1000, self._timedOut)
+        self._buffer = None  # an idle consumer keeps no empty buffer
+        self._isWaiting = True
+        await self._wakeUp
+        while not self._buffer:
+            # Killed, taken away or returned between the wake-up and now: wait for what comes next.
+            self._isWaiting = True
+            await self._wakeUp
+        return self._buffer
+
+    def _timedOut(self) -> None:
+        self._timer = None
+        self.return_()
+        self._isWaiting = False
+        assert self._wakeUp is not None
+        self._wakeUp.fire(Failure(TimeoutError("Stream consumer iteration timed out")))
+
+    def _cancelled(self) -> None:
+        self._isWaiting = False
+        self.return_()
+
+    # ---- the writing side
+
+    def write(self, item: T | _End) -> None:
+        """
+        Buffer a value; the stream calls this.
+        """
+        if self._buffer is None:
+            self._buffer = deque((item,))
+        else:
+            self._buffer.append(item)
+        if self._isWaiting:
+            self._wakeSoon()
+
+    def _wakeSoon(self) -> None:
+        if self._isWaiting:
+            self._isWaiting = False
+            self._stopTimer()
+            self._turns.wake(cast(_WakeUp, self._wakeUp).fire)
+
+    def _stopTimer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _leave(self) -> None:
+        self._stopTimer()
+        if self.isAlive:
+            self.isAlive = False
+            self.stream.removeConsumer(self.id)
+
+
+class ConsumerLoop(Generic[T]):
+    """
+    What C{async for} iterates: it takes its consumer out of the stream when the loop is left, however it is left.
+
+    (Python does not tell an iterator that a loop was broken off, as JavaScript does; this object goes with the loop.)
+    """
+
+    __slots__ = ("_consumer",)
+
+    def __init__(self, consumer: Consumer[T]) -> None:
+        self._consumer = consumer
+
+    def __aiter__(self) -> ConsumerLoop[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        consumer = self._consumer
+        buffer = consumer._buffer or await consumer._wait()
+        item = buffer.popleft()
+        if item.__class__ is _End:
+            consumer._leave()
+            raise StopAsyncIteration
+        return cast(T, item)
+
+    def __del__(self) -> None:
+        if self._consumer.isAlive:
+            self._consumer.return_()
+
+
+class ConsumableStream(Generic[T]):
+    """
+    The reading side of a stream: C{async for}, L{once}, L{next} and L{createConsumer}.
+    """
+
+    __slots__ = ()
+
+    def createConsumer(self, timeout: float | None = None) -> Consumer[T]:
+        """
+        @param timeout: milliseconds that the consumer waits for each value; C{None} for ever.
+        @return: a consumer that buffers from now on.
+        """
+        raise NotImplementedError
+
+    def __aiter__(self) -> ConsumerLoop[T]:
+        return ConsumerLoop(self.createConsumer())
+
+    def next(self, timeout: float | None = None) -> Deferred[IterationResult]:
+        """
+        Wait for the next value or the end of the stream.
+
+        @param timeout: milliseconds.
+        @return: fires with an L{IterationResult}; fails with L{TimeoutError}. Cancelling it stops the waiting.
+        """
+        return Deferred.fromCoroutine(self._once(self.createConsumer(timeout)))
+
+    def once(self, timeout: float | None = None) -> Deferred[T]:
+        """
+        Wait for the next value.
+
+        @param timeout: milliseconds.
+        @return: fires with the value; fails with L{TimeoutError}. As in the reference, it never fires when the stream
+            ends first.
+        """
+        result: Deferred[T] = Deferred(lambda _: waiting.cancel())
+
+        def stepped(step: IterationResult) -> None:
+            if not step.done:
+                result.callback(step.value)
+
+        waiting = self.next(timeout)
+        waiting.addCallback(stepped)
+        waiting.addErrback(lambda failure: None if result.called else result.errback(failure))
+        return result
+
+    @staticmethod
+    async def _once(consumer: Consumer[T]) -> IterationResult:
+        try:
+            return await consumer._next()
+        finally:
+            consumer.return_()
+
+
+class WritableConsumableStream(ConsumableStream[T]):
+    """
+    A stream: what is written is buffered for each of its consumers.
+    """
+
+    __slots__ = ("turns", "_consumers", "_generateConsumerId", "_consumerRemoved", "_lastConsumerId", "type")
+
+    def __init__(
+        self,
+        turns: Turns | None = None,
+        generateConsumerId: Callable[[], int] | None = None,
+        removeConsumerCallback: Callable[[int], object] | None = None,
+    ) -> None:
+        """
+        @param turns: where consumers are woken; by default those of the installed reactor.
+        @param generateConsumerId: gives the next consumer's number; by default they count from 1.
+        @param removeConsumerCallback: called with the number of a consumer that has left.
+        """
+        self.turns = turns or defaultTurns()
+        self.type: str | None = None
+        self._consumers: dict[int, Consumer[T]] = {}
+        self._generateConsumerId = generateConsumerId
+        self._consumerRemoved = removeConsumerCallback
+        self._lastConsumerId = 0
+
+    # ---- writing
+
+    def write(self, value: T) -> None:
+        """
+        Give C{value} to every consumer.
+        """
+        for consumer in self._consumers.values():
+            consumer.write(value)
+
+    def close(self, value: object = None) -> None:
+        """
+        End the stream for its consumers, each once it has taken what is buffered for it.
+
+        @param value: what C{next} gives with the end.
+        """
+        end = _End(value)
+        for consumer in self._consumers.values():
+            consumer.write(end)
+
+    def kill(self, value: object = None) -> None:
+        """
+        End the stream for its consumers at once and drop what is buffered for them.
+
+        @param value: what C{next} gives with the end.
+        """
+        for consumer in list(self._consumers.values()):
+            consumer.kill(value)
+
+    def writeToConsumer(self, consumerId: int, value: T) -> None:
+        """
+        Give C{value} to one consumer only; nothing happens if there is none of that number.
+        """
+        consumer = self._consumers.get(consumerId)
+        if consumer is not None:
+            consumer.write(value)
+
+    def closeConsumer(self, consumerId: int, value: object = None) -> None:
+        """
+        End the stream for one consumer, once it has taken what is buffered for it.
+        """
+        consumer = self._consumers.get(consumerId)
+        if consumer is not None:
+            consumer.write(_End(value))
+
+    def killConsumer(self, consumerId: int, value: object = None) -> None:
+        """
+        End the stream for one consumer at once.
+        """
+        consumer = self._consumers.get(consumerId)
+        if consumer is not None:
+            consumer.kill(value)
+
+    # ---- consumers
+
+    def createConsumer(self, timeout: float | None = None) -> Consumer[T]:
+        """
+        @param timeout: milliseconds that the consumer waits for each value; C{None} for ever.
+        @return: a consumer that buffers from now on.
+        """
+        if self._generateConsumerId is not None:
+            return Consumer(self, self._generateConsumerId(), timeout)
+        self._lastConsumerId += 1
+        return Consumer(self, self._lastConsumerId, timeout)
+
+    def setConsumer(self, consumerId: int, consumer: Consumer[T]) -> None:
+        """
+        Let C{consumer} take part; consumers call this themselves.
+        """
+        self._consumers[consumerId] = consumer
+
+    def removeConsumer(self, consumerId: int) -> bool:
+        """
+        Let a consumer go; consumers call this themselves.
+
+        @return: whether it was there.
+        """
+        found = self._consumers.pop(consumerId, None) is not None
+        if self._consumerRemoved is not None:
+            self._consumerRemoved(consumerId)
+        return found
+
+    def hasConsumer(self, consumerId: int) -> bool:
+        """
+        @return: whether a consumer of that number takes part.
+        """
+        return consumerId in self._consumers
+
+    def getConsumerList(self) -> list[Consumer[T]]:
+        """
+        @return: all consumers, oldest first.
+        """
+        return list(self._consumers.values())
+
+    def getConsumerCount(self) -> int:
+        """
+        @return: how many consumers take part.
+        """
+        return len(self._consumers)
+
+    def getConsumerStats(self, consumerId: int) -> ConsumerStats | None:
+        """
+        @return: what is known of that consumer, C{None} if there is none.
+        """
+        consumer = self._consumers.get(consumerId)
+        return None if consumer is None else consumer.getStats()
+
+    def getConsumerStatsList(self) -> list[ConsumerStats]:
+        """
+        @return: what is known of every consumer.
+        """
+        return [consumer.getStats() for consumer in self._consumers.values()]
+
+    def getBackpressure(self) -> int:
+        """
+        @return: how many values wait for the consumer that is furthest behind.
+        """
+        return max((consumer.getBackpressure() for consumer in self._consumers.values()), default=0)
+
+    def getConsumerBackpressure(self, consumerId: int) -> int:
+        """
+        @return: how many values wait for that consumer; 0 if there is none.
+        """
+        consumer = self._consumers.get(consumerId)
+        return 0 if consumer is None else consumer.getBackpressure()

@@ -1,0 +1,140 @@
+"""
+The end of a reactor turn, as a place to put work.
+
+Deferreds fire synchronously, JavaScript's promises do not. A server that woke a consumer in the middle of C{emit} would
+let application code see a half-changed socket; so consumers are woken together, at the end of the turn in which
+something was written for them. What was sent meanwhile leaves in one write per connection, after the wake-ups, so that
+the answers of freshly woken consumers go with it.
+
+Both need just one delayed call for each turn in which anything happened at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+log = Logger()
+
+#: Rounds of wake-ups that wake further consumers in one turn, before everyone else gets a chance. Two consumers that
+#: keep waking each other would otherwise stop the reactor.
+MAXIMUM_ROUNDS = 1000
+
+
+class Turns:
+    """
+    Runs jobs at the end of the reactor's turn: first all wake-ups (and those that they cause), then all flushes.
+    """
+
+    __slots__ = ("_reactor", "_wakeUps", "_settling", "_flushes", "_call", "_running")
+
+    def __init__(self, reactor: IReactorTime) -> None:
+        """
+        @param reactor: what the delayed call comes from; a L{twisted.internet.task.Clock} in tests.
+        """
+        self._reactor = reactor
+        self._wakeUps: list[Callable[[], object]] = []
+        self._settling: list[Callable[[], object]] = []
+        self._flushes: list[Callable[[], object]] = []
+        self._call: IDelayedCall | None = None
+        self._running = False
+
+    @property
+    def pending(self) -> bool:
+        """
+        Whether a wake-up waits for the end of this turn.
+        """
+        return bool(self._wakeUps)
+
+    def wake(self, job: Callable[[], object]) -> None:
+        """
+        Run C{job} with the wake-ups of this turn.
+        """
+        self._wakeUps.append(job)
+        if self._call is None:
+            self._schedule()
+
+    def flush(self, job: Callable[[], object]) -> None:
+        """
+        Run C{job} after the wake-ups of this turn.
+        """
+        self._flushes.append(job)
+        if self._call is None:
+            self._schedule()
+
+    def settled(self) -> Deferred[None]:
+        """
+        @return: fires with C{None} once the wake-ups that are waiting now, and those that they cause, have run.
+        """
+        done: Deferred[None] = Deferred()
+        self._settling.append(lambda: done.callback(None))
+        if self._call is None:
+            self._schedule()
+        return done
+
+    def callLater(self, delay: float, function: Callable[..., Any], *arguments: Any) -> IDelayedCall:
+        """
+        @param delay: seconds.
+        """
+        return self._reactor.callLater(delay, function, *arguments)
+
+    def run(self) -> None:
+        """
+        Run everything that waits for the end of this turn now. For tests; a second call in one turn does no harm.
+        """
+        if self._call is not None:
+            self._call.cancel()
+            self._turnEnded()
+
+    def _schedule(self) -> None:
+        if not self._running:
+            self._call = self._reactor.callLater(0, self._turnEnded)
+
+    def _turnEnded(self) -> None:
+        self._call = None
+        self._running = True
+        try:
+            self._runWakeUps()
+            jobs, self._flushes = self._flushes, []
+            self._runAll(jobs)
+        finally:
+            self._running = False
+        if self._wakeUps or self._settling or self._flushes:
+            self._schedule()
+
+    def _runWakeUps(self) -> None:
+        for _ in range(MAXIMUM_ROUNDS):
+            if self._wakeUps:
+                jobs, self._wakeUps = self._wakeUps, []
+            elif self._settling:
+                jobs, self._settling = self._settling, []
+            else:
+                return
+            self._runAll(jobs)
+
+    @staticmethod
+    def _runAll(jobs: list[Callable[[], object]]) -> None:
+        for job in jobs:
+            try:
+                job()
+            except Exception:
+                log.failure("A job at the end of a reactor turn failed.")
+
+
+_default: Turns | None = None
+
+
+def defaultTurns() -> Turns:
+    """
+    The turns of the reactor that this process has installed, for streams that belong to no server.
+    """
+    global _default
+    if _default is None:
+        from twisted.internet import reactor
+
+        _default = Turns(reactor)  # type: ignore[arg-type]
+    return _default

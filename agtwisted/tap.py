@@ -1,0 +1,238 @@
+"""
+C{twistd agserver}: a SocketCluster server from the command line.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import Field, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.reflect import namedAny
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+
+from agtwisted.errors import InvalidOptionsError
+from agtwisted.options import ServerOptions
+from agtwisted.server.server import AGServer
+from agtwisted.service import AGService
+from agtwisted.site import standaloneSite
+
+log = Logger()
+
+
+def kebabCase(name: str) -> str:
+    """
+    @return: an option's name as the command line writes it.
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+
+
+def _explanation(option: Field[Any]) -> str:
+    help, unit, choices = option.metadata["help"], option.metadata["unit"], option.metadata["choices"]
+    parts = [help]
+    if unit:
+        parts.append(f"in {unit}")
+    if choices:
+        parts.append(f"one of {', '.join(choices)}")
+    if option.default is not None:
+        parts.append(f"default {str(option.default).lower() if option.default in (True, False) else option.default}")
+    return "; ".join(parts)
+
+
+_OPTIONS = {kebabCase(each.name): each for each in fields(ServerOptions) if each.metadata["commandLine"]}
+
+
+def _read(option: Field[Any], text: str) -> Any:
+    kind = option.metadata["kind"]
+    if kind == "bool":
+        if text.lower() not in ("true", "false", "yes", "no", "1", "0"):
+            raise ValueError("is either true or false")
+        return text.lower() in ("true", "yes", "1")
+    if kind == "list":
+        return [each.strip() for each in text.split(",") if each.strip()]
+    if kind in ("int", "float"):
+        number = float(text)
+        return int(number) if number.is_integer() else number
+    return text
+
+
+class Options(UsageOptions):
+    """
+    The command line of C{twistd agserver}.
+    """
+
+    synopsis = "[options]"
+    longdesc = textwrap.dedent(
+        """
+        Serves SocketCluster clients. Without --app it serves a page at / to try it out with.
+        Keys on a command line can be read by everybody on the machine; @FILE as the value of --auth-key,
+        --auth-private-key or --auth-public-key reads them from a file.
+        """
+    )
+    optFlags = [
+        ["no-console", None, "serve no page at /"],
+    ]
+    optParameters = [
+        ["port", "p", None, "TCP port to listen at; default 8000 if no --endpoint is given"],
+        ["app", "a", None, "package.module:function that is called with the AGServer before it listens"],
+        ["static", "s", None, "folder whose files are served at /, instead of the page to try it out with"],
+        *([name, None, None, _explanation(option)] for name, option in _OPTIONS.items()),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["endpoints"] = []
+
+    def opt_endpoint(self, description: str) -> None:
+        """
+        description of a Twisted server endpoint to listen at, e.g. "ssl:443:privateKey=key.pem:certKey=cert.pem"; may be given several
+        times
+        """
+        self["endpoints"].append(description)
+
+    opt_e = opt_endpoint
+
+    def postOptions(self) -> None:
+        """
+        Read what was given.
+
+        @raise UsageError: something cannot be.
+        """
+        given: dict[str, Any] = {}
+        for name, option in _OPTIONS.items():
+            if self[name] is not None:
+                try:
+                    given[option.name] = _read(option, _fromFile(option.name, self[name]))
+                except (ValueError, OSError) as error:
+                    raise UsageError(f"--{name}: {self[name]!r} cannot be: {error}") from error
+        if self["port"] is not None or not self["endpoints"]:
+            self["endpoints"].insert(0, self._portEndpoint())
+        self["application"] = _application(self["app"])
+        try:
+            ServerOptions.merged(given)
+        except InvalidOptionsError as error:
+            raise UsageError(str(error)) from error
+        self["serverOptions"] = given
+
+    def _portEndpoint(self) -> str:
+        port = self["port"] or "8000"
+        if not port.isdigit() or int(port) > 65535:
+            raise UsageError(f"--port: {port!r} is no TCP port; it is a number from 0 to 65535")
+        return f"tcp:{port}:backlog=4096"
+
+
+def _fromFile(name: str, text: str) -> str:
+    if name in ("authKey", "authPrivateKey", "authPublicKey") and text.startswith("@"):
+        with open(text[1:], encoding="utf-8") as file:
+            return file.read() if name != "authKey" else file.read().strip()
+    return text
+
+
+def _application(name: str | None) -> Callable[[AGServer], Any] | None:
+    if name is None:
+        return None
+    module, colon, function = name.partition(":")
+    if not colon:
+        raise UsageError(f"--app: {name!r} must have the form package.module:function")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found = namedAny(f"{module}.{function}")
+    except Exception as error:
+        raise UsageError(f"--app: {name!r} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not callable(found):
+        raise UsageError(f"--app: {name!r} is no function")
+    return found  # type: ignore[no-any-return]
+
+
+class _Program(AGService):
+    """
+    The service of a process that does nothing else, which may therefore tune the process.
+    """
+
+    def __init__(self, *arguments: Any, hint: str, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._hint = hint
+
+    def startService(self) -> Deferred[None]:
+        """
+        Start, and end the process if that fails.
+        """
+        return super().startService().addCallbacks(self._isUp, self._failed)
+
+    def _isUp(self, _: None) -> None:
+        log.info(
+            "SocketCluster is ready at ws://localhost:{port}{path}. {hint}",
+            port=self.server.sourcePort,
+            path=self.server.getPath(),
+            hint=self._hint.format(port=self.server.sourcePort),
+        )
+        # What exists now lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+
+    def _failed(self, failure: Any) -> None:
+        log.failure("The server could not be started.", failure)
+        self.server.reactor.stop()  # type: ignore[attr-defined]
+
+
+def makeService(options: Options) -> IService:
+    """
+    @param options: the command line, parsed.
+    @return: the service.
+    """
+    from twisted.internet import reactor
+
+    server = AGServer(reactor, **options["serverOptions"])
+    _logErrors(server)
+    if options["application"] is None:
+        _serveConsole(server)
+    hint = "" if options["no-console"] or options["static"] else "Open http://localhost:{port}/ to try it out."
+    site = standaloneSite(server, console=not options["no-console"], static=options["static"])
+    return _Program(server, options["endpoints"], options["application"], site, hint=hint)
+
+
+def _logErrors(server: AGServer) -> None:
+    async def errors() -> None:
+        async for event in server.listener("error"):
+            log.error("Error: {error}", error=event.error)
+
+    async def warnings() -> None:
+        async for event in server.listener("warning"):
+            log.warn("Warning: {warning}", warning=event.warning)
+
+    Deferred.fromCoroutine(errors())
+    Deferred.fromCoroutine(warnings())
+
+
+def _serveConsole(server: AGServer) -> None:
+    """
+    Two procedures for the console page to call, where there is no application.
+    """
+
+    async def hello(socket: Any) -> None:
+        async for request in socket.procedure("hello"):
+            data = request.data
+            name = data.get("name") if isinstance(data, dict) else data
+            request.end({"greeting": f"Hello {name or 'world'}", "from": socket.id})
+
+    async def tellTime(socket: Any) -> None:
+        async for request in socket.procedure("time"):
+            request.end({"time": datetime.now(UTC).isoformat(timespec="milliseconds")})
+
+    async def connections() -> None:
+        async for event in server.listener("connection"):
+            Deferred.fromCoroutine(hello(event.socket))
+            Deferred.fromCoroutine(tellTime(event.socket))
+
+    Deferred.fromCoroutine(connections())

@@ -1,0 +1,536 @@
+"""
+The WebSocket layer: Autobahn's server protocol as the transport of sockets.
+
+This is the only module that knows Autobahn. Its parser handles everything unusual; what is usual takes two short ways
+round it:
+
+  - I{in}: small, final, masked text frames that are complete in what was received are taken straight from there, several
+    at a time. Anything else is handed to Autobahn from that byte on.
+  - I{out}: frames are finished when they arrive here. If the TCP transport has nothing buffered, the kernel is offered them
+    at once, which saves two rounds through the poller; what it does not take goes the ordinary way.
+
+Both lean on internals of Autobahn and Twisted, which are checked when this module is imported; if one is missing, everything
+takes the ordinary way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
+from autobahn.websocket.protocol import WebSocketProtocol
+from twisted.internet.address import IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.tcp import Connection
+from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from agtwisted.interfaces import ITransport
+from agtwisted.protocol.frames import BINARY, TEXT, frame, textFrame
+from agtwisted.protocol.httphead import MAXIMUM_HEAD, Head, checkUpgrade, parseHead
+from agtwisted.protocol.masking import unmask
+from agtwisted.protocol.statuses import HUNG_UP, NO_STATUS
+from agtwisted.protocol.upgrade import HandshakeDenied, UpgradeRequest, forwardedFor
+
+log = Logger()
+
+#: A frame that is not complete yet is kept for the fast path if its payload is at most this long.
+_LONGEST_TAIL = 4096
+#: The longest payload that the fast path unmasks; Autobahn's native masker is faster beyond.
+_LONGEST_FAST = 16384
+
+_FINAL_TEXT = 0x81
+
+_OPEN = WebSocketProtocol.STATE_OPEN
+_CONNECTING = WebSocketProtocol.STATE_CONNECTING
+_CLOSING = WebSocketProtocol.STATE_CLOSING
+
+
+def _internalsAreThere() -> bool:
+    """
+    Whether Autobahn and Twisted have what the fast paths lean on.
+    """
+    autobahnHas = all(
+        hasattr(WebSocketProtocol, name)
+        for name in ("_dataReceived", "processData", "succeedHandshake", "_fail_connection", "sendCloseFrame", "sendData")
+        if name != "succeedHandshake"
+    ) and hasattr(WebSocketServerProtocol, "succeedHandshake")
+    twistedHas = all(hasattr(Connection, name) for name in ("dataBuffer", "offset", "TLS"))
+    return autobahnHas and twistedHas
+
+
+#: Whether the fast paths may be taken at all; tests switch it off to show that they change nothing.
+fastPaths = _internalsAreThere()
+if not fastPaths:
+    log.warn("Autobahn or Twisted have changed inside: connections take the ordinary, slower path.")
+
+
+@implementer(ITransport)
+class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
+    """
+    One WebSocket connection: the transport of an L{agtwisted.AGServerSocket}.
+
+    @ivar request: the upgrade request.
+    @ivar bytesReceived: how many bytes have come from the peer.
+    """
+
+    #: What messages are delivered to, an L{agtwisted.interfaces.IReceiver}, once the connection is open.
+    _receiver: Any = None
+    _isVerifying = False
+    _isLost = False
+    #: What fires when the connection is gone.
+    _whenLost: Any = ()
+    #: The start of a frame that the fast path waits for the rest of.
+    _tail = b""
+    #: The socket to offer data to directly, if there is nothing between it and the transport.
+    _directTransport: Any = None
+    request: Any = None
+    bytesReceived = 0
+    current_frame: Any = None
+    inside_message = False
+
+    # ---- receiving
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Take frames straight from what was received as far as they are usual, and leave the rest to Autobahn.
+        """
+        self.bytesReceived += len(data)
+        if (
+            fastPaths
+            and self.state == _OPEN
+            and not self.data
+            and self.current_frame is None
+            and not self.inside_message
+        ):
+            if self._tail:
+                data, self._tail = self._tail + data, b""
+            data = self._takeFrames(data)
+            if not data:
+                return
+        self._dataReceived(data)
+
+    def _takeFrames(self, data: bytes) -> bytes:
+        """
+        Deliver the usual frames at the start of C{data}.
+
+        @return: what is left for Autobahn.
+        """
+        position, end = 0, len(data)
+        receive = self._receiver.messageReceived
+        longest = self.factory.longestFast
+        while end - position >= 6:
+            if data[position] != _FINAL_TEXT:
+                return data[position:]
+            length = data[position + 1] - 128
+            start = position + 6
+            if length >= 126:
+                if length == 127:
+                    return data[position:]
+                if end - position < 8:
+                    break
+                length = int.from_bytes(data[position + 2 : position + 4], "big")
+                start = position + 8
+                if length < 126:
+                    return data[position:]
+            if not 0 <= length <= longest:
+                return data[position:]
+            stop = start + length
+            if stop > end:
+                if length > _LONGEST_TAIL:
+                    return data[position:]
+                break
+            payload = unmask(data[start - 4 : start], data[start:stop]) if length else b""
+            position = stop
+            receive(payload, False)
+            if self.state != _OPEN:
+                return data[position:]
+        if position < end and data[position] != _FINAL_TEXT:
+            return data[position:]
+        self._tail = data[position:]
+        return b""
+
+    def onMessageEnd(self) -> None:
+        """
+        A whole message has come through Autobahn's parser.
+        """
+        if not self.failedByMe and self._receiver is not None:
+            self._receiver.messageReceived(b"".join(self.message_data), self.message_is_binary)
+        self.message_data = None
+
+    # ---- sending
+
+    @property
+    def isPlain(self) -> bool:
+        """
+        Whether finished frames may be sent as they are.
+        """
+        return self._perMessageCompress is None
+
+    @property
+    def isOpen(self) -> bool:
+        """
+        Whether messages can be sent.
+        """
+        return bool(self.state == _OPEN)
+
+    def frame(self, payload: bytes, isBinary: bool) -> bytes:
+        """
+        @return: the message as the frame that this connection needs; deflated, if that was agreed on.
+        """
+        compression = self._perMessageCompress
+        if compression is None:
+            return frame(BINARY, payload) if isBinary else textFrame(payload)
+        compression.start_compress_message()
+        deflated = compression.compress_message_data(payload) + compression.end_compress_message()
+        return frame(BINARY if isBinary else TEXT, deflated, compressed=True)
+
+    def write(self, data: bytes) -> None:
+        """
+        Send finished frames: to the kernel at once, if nothing is waiting there, else through the transport.
+        """
+        if self.state != _OPEN:
+            return
+        transport = self._directTransport
+        if (
+            transport is not None
+            and not transport.dataBuffer
+            and not transport._tempDataBuffer
+            and transport.connected
+            and not transport.disconnecting
+        ):
+            try:
+                sent = transport.socket.send(data)
+            except OSError:
+                # Full, or broken: the transport finds out which, and deals with it.
+                sent = 0
+            if sent == len(data):
+                return
+            data = data[sent:]
+        self.transport.write(data)
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """
+        Autobahn sends something itself (the 101 response, a pong, a close frame): behind what the socket has sent.
+        """
+        if self._receiver is not None:
+            self._receiver.flush()
+        self.transport.write(data)
+
+    # ---- the WebSocket handshake
+
+    def processHandshake(self) -> None:
+        """
+        Read the upgrade request, once it is complete; answer it, or hand the connection to the web site.
+        """
+        if self._isVerifying:
+            return
+        end = self.data.find(b"\r\n\r\n")
+        if end < 0 or end > MAXIMUM_HEAD:
+            if len(self.data) > MAXIMUM_HEAD:
+                self._refuse(HandshakeDenied(431, "The request's head is too large"))
+            return
+        try:
+            head = parseHead(self.data[:end])
+            if not head.wantsWebSocket:
+                self._serveHTTP()
+                return
+            checkUpgrade(head)
+            self.request = self._requestFrom(head)
+            if self.request.path != self.factory.path:
+                raise HandshakeDenied(400, "There is no WebSocket endpoint at this path")
+        except HandshakeDenied as denied:
+            self._refuse(denied)
+            return
+        self.data = self.data[end + 4 :]
+        self._adopt(head)
+        server = self.factory.agServer
+        if server.verifiesHandshakeAtOnce(self.request):
+            self._accept(None)
+        else:
+            self._isVerifying = True
+            done = Deferred.fromCoroutine(server.verifyHandshake(self.request))
+            done.addCallbacks(self._accept, self._denied)
+            done.addErrback(lambda failure: log.failure("Opening a connection has failed.", failure))
+
+    def _requestFrom(self, head: Head) -> UpgradeRequest:
+        peer = self.transport.getPeer()
+        host, port = getattr(peer, "host", None), getattr(peer, "port", None)
+        family = None if host is None else "IPv6" if isinstance(peer, IPv6Address) else "IPv4"
+        forwarded = forwardedFor(head.headers, self.factory.agServer.options.forwardedForHops)
+        return UpgradeRequest(head.method, head.target, head.headers, host, port, family, forwarded)
+
+    def _adopt(self, head: Head) -> None:
+        """
+        Give Autobahn what it would have read from the request itself.
+        """
+        self._wskey = head.headers["sec-websocket-key"]
+        self.websocket_version = int(head.headers["sec-websocket-version"])
+        offered = head.headers.get("sec-websocket-protocol", "")
+        self.websocket_protocols = [each.strip() for each in offered.split(",") if each.strip()]
+        extensions = head.headers.get("sec-websocket-extensions")
+        self.websocket_extensions = [] if extensions is None else self._parseExtensionsHeader(extensions)
+
+    def _accept(self, _: object) -> None:
+        self._isVerifying = False
+        if self.state == _CONNECTING:
+            self.succeedHandshake(self._subprotocol())
+
+    def _subprotocol(self) -> str | None:
+        offered: list[str] = self.websocket_protocols
+        choose = self.factory.agServer.options.handleProtocols
+        if not offered:
+            return None
+        if choose is None:
+            return offered[0]
+        chosen = choose(offered, self.request)
+        return chosen if chosen in offered else None
+
+    def _denied(self, failure: Failure) -> None:
+        self._isVerifying = False
+        if self.state != _CONNECTING:
+            return
+        if failure.check(HandshakeDenied):
+            self._refuse(failure.value)  # type: ignore[arg-type]
+        else:
+            log.failure("Verifying a handshake has failed.", failure)
+            self._refuse(HandshakeDenied(500, "The handshake could not be verified"))
+
+    def _refuse(self, denied: HandshakeDenied) -> None:
+        body = denied.text.encode("utf-8", "replace")
+        phrase = HTTPStatus(denied.status).phrase
+        head = (
+            f"HTTP/1.1 {denied.status} {phrase}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        self.wasClean = True  # nothing for Autobahn to warn of
+        self.data = b""
+        self.sendData(head.encode("ascii") + body)
+        self.dropConnection(abort=False)
+
+    def _serveHTTP(self) -> None:
+        """
+        Somebody wants a page: hand the connection, with what has come through it, to the web site.
+        """
+        site = self.factory.site
+        if site is None:
+            self._refuse(HandshakeDenied(501, "Not Implemented"))
+            return
+        data, self.data = self.data, b""
+        self._leave()
+        transport = self.transport
+        channel = site.buildProtocol(transport.getPeer())
+        if isinstance(transport, ProtocolWrapper):
+            transport.wrappedProtocol = channel
+        else:
+            transport.protocol = channel
+        channel.makeConnection(transport)
+        channel.dataReceived(data)
+
+    def _leave(self) -> None:
+        """
+        This protocol is done with the connection, which goes on without it.
+        """
+        self.state = WebSocketProtocol.STATE_CLOSED
+        self.factory.countConnections -= 1
+        self._cancelUpgradeTimer()
+
+    def connectionMade(self) -> None:
+        """
+        A client has connected; it has some time to ask for an upgrade.
+        """
+        super().connectionMade()
+        self._upgradeTimer = self.factory.startTimer(self._upgradeTimedOut)
+
+    def _upgradeTimedOut(self) -> None:
+        if self.state == _CONNECTING:
+            self.wasClean = True
+            self.dropConnection(abort=True)
+
+    def _cancelUpgradeTimer(self) -> None:
+        timer = self.__dict__.pop("_upgradeTimer", None)
+        if timer is not None:
+            timer.cancel()
+
+    def onOpen(self) -> None:
+        """
+        The WebSocket connection is open.
+        """
+        self._cancelUpgradeTimer()
+        transport = self.transport
+        if fastPaths and isinstance(transport, Connection) and not transport.TLS:
+            self._directTransport = transport
+        self._receiver = self.factory.agServer.socketOpened(self)
+
+    # ---- the end
+
+    def close(self, code: int, reason: str | None) -> None:
+        """
+        Begin the closing handshake.
+        """
+        if self.state == _OPEN:
+            self.sendCloseFrame(code=code, reasonUtf8=_closeReason(reason), isReply=False)
+
+    def abort(self) -> None:
+        """
+        Drop the connection at once.
+        """
+        self.wasClean = False
+        self.wasNotCleanReason = "it was terminated"
+        self._closeConnection(abort=True)
+
+    def whenLost(self) -> Deferred[None]:
+        """
+        @return: fires when the connection is gone.
+        """
+        done: Deferred[None] = Deferred()
+        if self._isLost:
+            done.callback(None)
+        else:
+            self._whenLost = [*self._whenLost, done]
+        return done
+
+    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> Any:
+        """
+        The peer closes the connection, or answers our closing it.
+        """
+        wasOpen = self.state == _OPEN
+        result = super().onCloseFrame(code, reasonRaw)
+        if wasOpen and not self.failedByMe:
+            self._tell(NO_STATUS if code is None else code, self.remoteCloseReason or "")
+        return result
+
+    def _fail_connection(self, code: int = 1001, reason: str = "going away") -> None:
+        """
+        The peer has broken the WebSocket protocol.
+        """
+        wasOpen = self.state == _OPEN
+        self.wasNotCleanReason = reason
+        if self.state == _OPEN:
+            self.failedByMe = True
+            self.sendCloseFrame(code=code, reasonUtf8=_closeReason(reason), isReply=False)
+        elif self.state == _CLOSING:
+            self.dropConnection(abort=False)
+        if wasOpen:
+            self._tell(code, "")
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        """
+        The connection is gone.
+        """
+        self._cancelUpgradeTimer()
+        self._tell(HUNG_UP if code is None else code, "")
+        self._receiver = None
+        self._directTransport = None
+        self._isLost = True
+        waiting, self._whenLost = self._whenLost, ()
+        for done in waiting:
+            if not done.called:
+                done.callback(None)
+
+    def _tell(self, code: int, reason: str) -> None:
+        if self._receiver is not None:
+            self._receiver.connectionLost(code, reason)
+
+    def dropConnection(self, abort: bool = False) -> None:
+        """
+        Drop the connection, without a word in the log: clients come and go.
+        """
+        if self.state != WebSocketProtocol.STATE_CLOSED:
+            self.droppedByMe = True
+            self.state = WebSocketProtocol.STATE_CLOSED
+            self._closeConnection(abort)
+
+
+def _closeReason(reason: str | None) -> bytes | None:
+    if reason is None:
+        return None
+    # A close frame has room for 123 bytes; a character must not be cut.
+    return reason.encode("utf-8", "replace")[:123].decode("utf-8", "ignore").encode("utf-8")
+
+
+class _WheelTimers:
+    """
+    Where Autobahn's timers go: the server's own wheel, instead of a clock of the whole process.
+    """
+
+    __slots__ = ("_wheel",)
+
+    def __init__(self, wheel: Any) -> None:
+        self._wheel = wheel
+
+    def call_later(self, delay: float, function: Callable[..., Any], *arguments: Any) -> Any:
+        """
+        @return: what cancels it.
+        """
+        return self._wheel.schedule(delay, lambda: function(*arguments))
+
+
+class AGServerFactory(WebSocketServerFactory):  # type: ignore[misc]
+    """
+    Makes the WebSocket protocols of a server; any endpoint may listen with it.
+
+    @ivar agServer: the server.
+    @ivar site: the L{twisted.web.server.Site} that gets everybody who does not ask for WebSocket; C{None} answers 501.
+    """
+
+    noisy = False
+
+    def __init__(self, agServer: Any, reactor: IReactorTime, site: Any = None) -> None:
+        """
+        @param agServer: an L{agtwisted.AGServer}.
+        """
+        super().__init__(server=None, reactor=reactor)
+        self.agServer = agServer
+        self.site = site
+        self.path = agServer.options.path
+        self._batched_timer = _WheelTimers(agServer.wheel)
+        self._setProtocolOptions()
+        # Options as class attributes of a class of our own: Autobahn would copy each into every connection.
+        options = {name: getattr(self, name) for name in AGServerProtocol.CONFIG_ATTRS}
+        options["perMessageCompressionAccept"] = staticmethod(options["perMessageCompressionAccept"])
+        self.protocol = type("AGServerProtocol", (AGServerProtocol,), options)
+
+    def _setProtocolOptions(self) -> None:
+        limit = self.agServer.options.maxPayload or 0
+        self.longestFast = min(limit or _LONGEST_FAST, _LONGEST_FAST)
+        self.maxMessagePayloadSize = limit
+        self.maxFramePayloadSize = limit
+        self.failByDrop = False
+        self.openHandshakeTimeout = 0
+        self.closeHandshakeTimeout = 30
+        self.webStatus = False
+        self.allowNullOrigin = True
+        deflate = self.agServer.options.perMessageDeflate
+        if deflate:
+            settings = deflate if isinstance(deflate, dict) else {}
+            self.perMessageCompressionAccept = lambda offers: _acceptDeflate(offers, limit, settings)
+
+    def startTimer(self, function: Callable[[], None]) -> Any:
+        """
+        Give a client its time for the upgrade request.
+        """
+        server = self.agServer
+        return server.wheel.schedule(server.handshakeTimeout / 1000, function)
+
+    def doStart(self) -> None:
+        """
+        Somebody listens with this factory: the server has to be ready.
+        """
+        super().doStart()
+        self.agServer.start().addErrback(
+            lambda failure: log.failure("The server could not be started.", failure)
+        )
+
+
+def _acceptDeflate(offers: list[Any], limit: int, settings: dict[str, Any]) -> Any:
+    for offer in offers:
+        if isinstance(offer, PerMessageDeflateOffer):
+            return PerMessageDeflateOfferAccept(offer, max_message_size=limit or None, **settings)
+    return None
