@@ -5,7 +5,12 @@ All scripts, by subject.
 from __future__ import annotations
 
 from ..steps import Script
-from . import handshake
+from . import batches, calls, channels, closing, events, frames, handshake, limits, middleware, names, pings, reserved
+from . import tokens, upgrade
 
-SCRIPTS: list[Script] = [*handshake.SCRIPTS]
+SCRIPTS: list[Script] = [
+    script
+    for subject in (handshake, upgrade, reserved, tokens, calls, channels, batches, frames, names, middleware, limits,
+                    pings, closing, events)
+    for script in subject.SCRIPTS]
 """Every script; the names are unique."""

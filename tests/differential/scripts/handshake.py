@@ -6,29 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..steps import Script, binary, close, connect, ended, frame, handshake, hello, invoke, raw, send, settle, transmit
+from ..steps import Script, binary, close, connect, ended, frame, handshake, hello, invoke, raw, send, settle, transmit, wait
 from ..steps import wire
 from ..wire import PONG
-
-VALUES: dict[str, Any] = {
-    "null": None, "true": True, "false": False, "0": 0, "1.5": 1.5, "empty-text": "", "text": "x", "empty-list": [],
-    "list": [1], "empty-object": {}, "nested": {"a": {"b": [None, {"c": 1}]}}}
-"""One value of every JSON type, by name."""
-
-CIDS: dict[str, Any] = {
-    "missing": ..., "text": "1", "null": None, "negative": -7, "zero": 0, "float": 1.5, "huge": 1e300,
-    "beyond-2-53": 9007199254740993, "true": True, "list": [1], "object": {}}
-"""Call ids, right and wrong."""
-
-
-def withCid(packet: dict[str, Any], cid: Any) -> dict[str, Any]:
-    """Give a packet a call id, or none for C{...}."""
-    rest = {name: value for name, value in packet.items() if name != "cid"}
-    return rest if cid is ... else {**rest, "cid": cid}
-
-
-ECHO = invoke("echo", "after", 9)
-"""A call that shows whether the socket still works."""
+from .values import CIDS, ECHO, VALUES, packet
 
 SCRIPTS: list[Script] = [
     Script("handshake-right", [hello(), send(ECHO)]),
@@ -37,12 +18,11 @@ SCRIPTS: list[Script] = [
 for version in (1, 2):
     options = {"protocolVersion": version}
     for name, value in VALUES.items():
-        SCRIPTS.append(Script(f"handshake-data-{name}-v{version}", [send(handshake(1, value)), send(ECHO)], options))
+        SCRIPTS.append(Script(f"handshake-data-{name}-v{version}", [send(packet(event="#handshake", data=value, cid=1)), send(ECHO)], options))
     for name, cid in CIDS.items():
-        SCRIPTS.append(Script(f"handshake-cid-{name}-v{version}", [send(withCid(handshake(), cid), ECHO)], options,
+        SCRIPTS.append(Script(f"handshake-cid-{name}-v{version}", [send(packet(event="#handshake", data=None, cid=cid), ECHO)], options,
                               events=version == 2))
     SCRIPTS += [
-        Script(f"handshake-no-data-v{version}", [send({"event": "#handshake", "cid": 1}), send(ECHO)], options),
         Script(f"handshake-twice-v{version}", [hello(1), hello(2), send(invoke("counts", cid=3)), send(ECHO)], options),
         Script(f"handshake-thrice-pipelined-v{version}", [send(*(handshake(n, {}) for n in (1, 2, 3)), ECHO)], options),
         Script(f"handshake-in-batch-v{version}", [send([handshake(), ECHO])], options),
@@ -99,7 +79,7 @@ SCRIPTS += [
     Script("handshake-abandoned", [close(4444, "changed my mind")], events=True),
     Script("handshake-abandoned-without-code", [close()], events=True),
     Script("handshake-events", [hello(), settle(), close(1000, "done")], events=True),
-    Script("handshake-two-clients", [hello(), connect("b"), hello(client="b"), settle("b"),
+    Script("handshake-two-clients", [hello(), wait(1), connect("b"), hello(client="b"), wait(1, "b"), settle("b"),
                                      send(invoke("counts"), client="b")]),
     Script("handshake-served-from-connection", [send(handshake(), ECHO, transmit("echo", 1))],
            app={"serveFrom": "connection"}),

@@ -1,0 +1,45 @@
+"""
+Pings, pongs, and peers that fall silent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..steps import Script, ended, hello, invoke, pause, raw, send, settle
+from .values import ECHO
+
+PONGS = {1: "#2", 2: ""}
+
+SCRIPTS: list[Script] = []
+
+
+def often(version: int, step: Any, times: int, milliseconds: int) -> list[Any]:
+    """Do something again and again."""
+    return [each for _ in range(times) for each in (pause(milliseconds), step)]
+
+
+for version, pong in PONGS.items():
+    extra = {"protocolVersion": version}
+    SCRIPTS += [
+        Script(f"ping-sent-v{version}", [hello(), pause(300)], {"pingInterval": 80, **extra}),
+        Script(f"ping-before-handshake-v{version}", [pause(250), hello()], {"pingInterval": 80, **extra}),
+        Script(f"ping-silent-peer-v{version}", [hello(), ended()], {"pingInterval": 10000, "pingTimeout": 250, **extra},
+               events=True),
+        Script(f"ping-unanswered-v{version}", [hello(), ended()], {"pingInterval": 60, "pingTimeout": 250, **extra}),
+        Script(f"ping-answered-v{version}", [hello(), *often(version, raw(pong), 8, 100), send(ECHO)],
+               {"pingInterval": 90, "pingTimeout": 400, **extra}, events=True),
+        Script(f"ping-kept-alive-by-events-v{version}", [hello(), *often(version, send(invoke("empty")), 8, 110)],
+               {"pingInterval": 10000, "pingTimeout": 400, **extra}),
+        Script(f"ping-silent-before-handshake-v{version}", [ended()], {"pingTimeout": 200, **extra}, events=True),
+        Script(f"ping-timeout-disabled-v{version}", [hello(), pause(500), send(ECHO)],
+               {"pingInterval": 60, "pingTimeout": 150, "pingTimeoutDisabled": True, **extra}),
+        Script(f"ping-unasked-pongs-v{version}", [hello(), raw(pong, pong, pong), send(ECHO)], extra, events=True),
+        Script(f"ping-other-versions-pong-v{version}", [hello(), raw(PONGS[3 - version]), settle(), send(ECHO)], extra,
+               events=True),
+    ]
+
+SCRIPTS += [
+    Script("ping-websocket-pings-do-not-count", [hello(), settle(), settle(), ended()],
+           {"pingInterval": 10000, "pingTimeout": 300}),
+]
