@@ -217,7 +217,7 @@ class Application:
         if "hold" in rule:
             await self.gates.wait(rule["hold"])
         if "setAuthToken" in rule:
-            await self._trySetAuthToken(action.socket, rule["setAuthToken"])
+            await self._trySetAuthToken(action, rule["setAuthToken"])
         if rule.get("silent"):
             block()
         elif "error" in rule:
@@ -235,10 +235,10 @@ class Application:
             return False
         return rule.get("query", "") in self._request(action).url
 
-    def _request(self, action: AGAction) -> Any:
+    def _request(self, action: Any) -> Any:
         return getattr(action, "request", None) or action.socket.request
 
-    def _reportAction(self, action: AGAction, line: str) -> None:
+    def _reportAction(self, action: Any, line: str) -> None:
         names = ("type", "channel", "procedure", "receiver", "authToken", "signedAuthToken", "authTokenExpiredError")
         fields = {name: getattr(action, name, None) for name in names}
         error = fields.pop("authTokenExpiredError")
@@ -252,9 +252,9 @@ class Application:
             description["data"] = action.data
         self.report("action", description)
 
-    async def _trySetAuthToken(self, socket: AGServerSocket, data: dict[str, Any]) -> None:
+    async def _trySetAuthToken(self, action: Any, data: dict[str, Any]) -> None:
         try:
-            await socket.setAuthToken(data)
+            await action.socket.setAuthToken(data)
         except Exception as error:
             self.report("setAuthTokenFailed", dehydrateError(error))
 

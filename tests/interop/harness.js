@@ -234,21 +234,19 @@ async function runOne(name, play, makeScenario) {
   return result.ok;
 }
 
-// Several scenarios at a time; those in `alone` measure time or need many connections and run by themselves at the end.
-async function runAll(scenarios, alone, makeScenario, concurrency) {
-  let names = Object.keys(scenarios);
-  let together = names.filter((name) => !alone.includes(name));
+// Several scenarios at a time. Those that measure time come first, while there is nothing else to do; those that need very
+// many connections run one by one at the end.
+async function runAll(scenarios, { timed, heavy }, makeScenario, concurrency) {
   let good = true;
+  let run = async (name) => (good = await runOne(name, scenarios[name], makeScenario) && good);
+  let names = Object.keys(scenarios);
+  await Promise.all(names.filter((name) => timed.includes(name)).map(run));
+  let others = names.filter((name) => !timed.includes(name) && !heavy.includes(name));
   let worker = async () => {
-    while (together.length) {
-      let name = together.shift();
-      good = await runOne(name, scenarios[name], makeScenario) && good;
-    }
+    while (others.length) await run(others.shift());
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
-  for (let name of names.filter((each) => alone.includes(each))) {
-    good = await runOne(name, scenarios[name], makeScenario) && good;
-  }
+  for (let name of names.filter((each) => heavy.includes(each))) await run(name);
   return good;
 }
 
@@ -278,7 +276,7 @@ async function main(family) {
   if (server === 'node') names = names.filter((name) => !family.beyondTheReference.includes(name));
   let scenarios = Object.fromEntries(names.map((name) => [name, family.scenarios[name]]));
   let makeScenario = () => new family.Scenario(host, library, Number(client));
-  let good = await runAll(scenarios, family.alone, makeScenario, Number(concurrency));
+  let good = await runAll(scenarios, family, makeScenario, Number(concurrency));
   process.exit(good ? 0 : 1);
 }
 

@@ -123,6 +123,7 @@ const TOPICS = ['connecting', 'calls', 'channels', 'authentication', 'middleware
 main({
   Scenario: LegacyScenario,
   scenarios: Object.assign({}, ...TOPICS.map((topic) => require(`./legacy/${topic}`))),
-  alone: ['fiveHundredClients'],
+  timed: ['pingsAreNumberSigns', 'silentClientIsClosed', 'silentServerIsClosed'],
+  heavy: ['aHundredClientsInOneBurst', 'fiveHundredClients'],
   beyondTheReference: []
 });

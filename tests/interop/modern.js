@@ -98,7 +98,8 @@ class ModernScenario extends Scenario {
 
 const TOPICS = ['connecting', 'calls', 'data', 'channels', 'authentication', 'middleware', 'batching', 'pings', 'closing',
   'streams', 'load'];
-const ALONE = ['pingsKeepTheConnection', 'fiveHundredClients', 'aHundredClientsInOneBurst'];
+const TIMED = [...Object.keys(require('./modern/pings')), 'serverBatchesOnHandshake', 'serverStopsBatchingAfterAWhile',
+  'clientBatchesItsSubscriptions', 'expiryDuringTheConnection'];
 
 // Here the reference has a fault, so that it cannot be the control.
 const BEYOND_THE_REFERENCE = ['namesOfObjectMembers', 'abandonedHandshakeIsForgotten', 'secondHandshakeDoesNoHarm'];
@@ -106,6 +107,7 @@ const BEYOND_THE_REFERENCE = ['namesOfObjectMembers', 'abandonedHandshakeIsForgo
 main({
   Scenario: ModernScenario,
   scenarios: Object.assign({}, ...TOPICS.map((topic) => require(`./modern/${topic}`))),
-  alone: ALONE,
+  timed: TIMED,
+  heavy: Object.keys(require('./modern/load')),
   beyondTheReference: BEYOND_THE_REFERENCE
 });
