@@ -40,7 +40,8 @@ class PythonHost:
         """
         self._reactor = reactor
         self._report = report
-        self._running: dict[int, tuple[Any, Any]] = {}
+        self._applications: dict[int, Any] = {}
+        self._stops: dict[int, Callable[[], Deferred[None]]] = {}
         self._lastKey = 0
 
     async def ask(self, request: dict[str, Any]) -> Any:
@@ -52,41 +53,56 @@ class PythonHost:
             return await self._start(request["plan"])
         if operation == "stop":
             return await self._stop(request["key"])
-        result = await self._running[request["key"]][1].command(request["name"], request["args"])
+        result = await self._applications[request["key"]].command(request["name"], request["args"])
         await deferLater(self._reactor, 0)
         return result
 
     async def _start(self, plan: dict[str, Any]) -> dict[str, int]:
-        from agtwisted import listen
+        from agtwisted import AGServer, listen
+        from agtwisted.service import AGService
         from tests.interop.application import Application, Base64Codec, SlowAuthEngine
 
         options = dict(plan["options"])
+        slowEngine = SlowAuthEngine()
         if options.get("codecEngine") == "base64":
             options["codecEngine"] = Base64Codec()
-        slowEngine = SlowAuthEngine()
         if options.get("authEngine") == "slow":
             options["authEngine"] = slowEngine
-        server = await listen(f"tcp:{plan['port']}:interface=127.0.0.1", reactor=self._reactor, **options)
         self._lastKey += 1
         key = self._lastKey
+
+        def setUp(server: AGServer) -> None:
+            slowEngine.application = applications[key] = Application(server, plan, report)
 
         def report(name: str, data: Any) -> None:
             self._report({"key": key, "name": name, "data": data})
 
-        application = Application(server, plan, report)
-        slowEngine.application = application
-        self._running[key] = server, application
+        applications = self._applications
+        endpoint = f"tcp:{plan['port']}:interface=127.0.0.1:backlog=1024"
+        if plan.get("service"):
+            server = AGServer(self._reactor, **options)
+            service = AGService(server, [endpoint], setUp)
+            await service.startService()
+            self._stops[key] = service.stopService
+        else:
+            server = await listen(endpoint, reactor=self._reactor, **options)
+            setUp(server)
+            self._stops[key] = lambda: Deferred.fromCoroutine(self._close(server))
         return {"key": key, "port": server.sourcePort}
 
-    async def _stop(self, key: int) -> None:
-        server, _ = self._running.pop(key)
+    async def _close(self, server: Any) -> None:
+        await server.listeningPort.stopListening()
         await server.close()
+
+    async def _stop(self, key: int) -> None:
+        del self._applications[key]
+        await self._stops.pop(key)()
 
     async def stopAll(self) -> None:
         """
         Close what scenarios have left behind.
         """
-        for key in list(self._running):
+        for key in list(self._stops):
             await self._stop(key)
 
 

@@ -27,7 +27,7 @@ async function clientLearnsThePingTimeout(t) {
 }
 
 async function readyIsEmitted(t) {
-  let server = await t.serve();
+  let server = await t.serve({ service: true });
   await server.wait('ready');
   await t.connected(server);
   assert.equal(server.log.all('ready').length, 1);
@@ -195,7 +195,15 @@ async function connectingTwiceDoesNothing(t) {
 }
 
 async function serverGoesAndComesBack(t) {
-  let server = await t.serve();
+  await goneAndBack(t, await t.serve());
+}
+
+// Not one of the server's own methods takes it away but the service that holds it.
+async function serviceGoesAndComesBack(t) {
+  await goneAndBack(t, await t.serve({ service: true }));
+}
+
+async function goneAndBack(t, server) {
   let client = await t.connected(server, { autoReconnect: true, autoReconnectOptions: { initialDelay: 30, randomness: 0, multiplier: 1 } });
   let log = t.log(client);
   let heard = await t.subscribed(client, 'news');
@@ -227,7 +235,7 @@ async function oneServerAfterTheOtherOnOnePort(t) {
 module.exports = {
   connectStatus, clientLearnsThePingTimeout, readyIsEmitted, obsoleteOptionsAreIgnored, pendingUntilTheHandshakeIsDone,
   clientLeavesWhileItsTokenIsVerified, slowVerificationStillConnects, queryReachesTheServer, wrongPathIsRefused,
-  foreignOriginIsRefused, serversDoNotShareState, rapidConnectAndDisconnect, leavingAtEveryStage, reconnectMethod,
+  foreignOriginIsRefused, serversDoNotShareState, rapidConnectAndDisconnect, leavingAtEveryStage, reconnectMethod, serviceGoesAndComesBack,
   connectWithOptionsGoesToAnotherServer, connectingTwiceDoesNothing, serverGoesAndComesBack,
   oneServerAfterTheOtherOnOnePort
 };
