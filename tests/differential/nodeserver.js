@@ -26,6 +26,9 @@ process.on('uncaughtException', (error) => faults.push(String(error)));
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+// Missing data reads as None in Python, so the application treats it like null here too.
+const orNull = (value) => value === undefined ? null : value;
+
 function view(event) {
   const seen = {};
   if (!event) {
@@ -144,10 +147,10 @@ class Application {
       follow(socket.procedure(name), (request) => this.answer(handle, socket, request));
     }
     for (const name of this.setup.names || []) {
-      follow(socket.procedure(name), (request) => request.end({called: name, data: request.data}));
-      follow(socket.receiver(name), (data) => socket.transmit(name, data));
+      follow(socket.procedure(name), (request) => request.end({called: name, data: orNull(request.data)}));
+      follow(socket.receiver(name), (data) => socket.transmit(name, orNull(data)));
     }
-    follow(socket.receiver('echo'), (data) => socket.transmit('echo', data));
+    follow(socket.receiver('echo'), (data) => socket.transmit('echo', orNull(data)));
     follow(socket.receiver('logout'), () => socket.deauthenticate());
     if (this.setup.publishOnUnsubscribe) {
       follow(socket.listener('unsubscribe'), ({channel}) => {
@@ -175,7 +178,7 @@ class Application {
 }
 
 const PROCEDURES = {
-  echo: (socket, request) => request.end(request.data),
+  echo: (socket, request) => request.end(orNull(request.data)),
   empty: (socket, request) => request.end(),
   nothing: (socket, request) => request.end(null),
   fail: (socket, request) => request.error(makeError(request.data)),
@@ -237,7 +240,7 @@ const PROCEDURES = {
       const options = ackTimeout == null ? undefined : {ackTimeout};
       const answer = await ('data' in request.data ?
         socket.invoke(event, data, options) : socket.invoke(event, undefined, options));
-      request.end({answer: answer === undefined ? 'undefined' : answer});
+      request.end({answer: orNull(answer)});
     } catch (error) {
       request.end({failure: describe(error)});
     }

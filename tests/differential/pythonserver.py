@@ -296,7 +296,7 @@ async def _call(socket: Any, request: Any, server: Any) -> None:
     except Exception as error:
         request.end({"failure": describe(error)})
     else:
-        request.end({"answer": "undefined" if answer is None else answer})
+        request.end({"answer": answer})
 
 
 async def _tell(socket: Any, request: Any, server: Any) -> None:

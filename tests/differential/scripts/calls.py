@@ -43,7 +43,7 @@ for version in (1, 2):
         ]
     for name, response in RESPONSES.items():
         SCRIPTS.append(Script(f"call-from-server-response-{name}-v{version}", [
-            hello(), send(invoke("call", {"event": "ask", "data": 1, "ackTimeout": 700})), wait(2), send(response, ECHO),
+            hello(), send(invoke("call", {"event": "ask", "data": 1, "ackTimeout": 1200})), wait(2), send(response, ECHO),
             wait(4)], options))
     SCRIPTS += [
         Script(f"call-order-v{version}", [hello(), send(*(invoke("echo", n, n) for n in range(2, 40)))], options),
@@ -76,7 +76,7 @@ SCRIPTS += [
         hello(), send(invoke("call", {"event": "ask", "data": 1})), wait(2), send([{"rid": 1, "data": 1}, ECHO]), wait(4)]),
     Script("call-from-server-lost", [hello(), send(invoke("call", {"event": "ask", "data": 1})), wait(2), close(4321, "bye")],
            events=True),
-    Script("call-pending-while-connection-drops", [hello(), send(invoke("slow", 100)), settle(), drop()]),
+    Script("call-pending-while-connection-drops", [hello(), send(invoke("slow", 2000)), settle(), drop()]),
     Script("response-unasked", [hello(), send({"rid": 1}, {"rid": 99, "data": 1}, {"rid": 5, "error": {"message": "x"}}, ECHO)],
            events=True),
     Script("transmit-order", [hello(), send(*(transmit("echo", n) for n in range(40)))]),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..steps import Script, Step, close, connect, drop, hello, invoke, send, settle, transmit, wait
+from ..steps import Script, Step, close, connect, drop, hello, invoke, pause, send, settle, transmit, wait
 from .values import ECHO, VALUES, packet
 
 
@@ -93,8 +93,8 @@ SCRIPTS += [
         hello(), send(subscribe("a"), subscribe("b", 3)), wait(3), close(1000, "")], events=True),
     Script("channel-unsubscribed-on-drop", [hello(), send(subscribe("a"), subscribe("b", 3)), wait(3), drop()], events=True),
     Script("channel-slow-unsubscribe-on-close", [
-        hello(), wait(1), connect("b"), hello(client="b"), wait(1, "b"), send(subscribe("a"), subscribe("b", 3)), wait(3), close(4000, ""),
-        send(invoke("slow", 300), client="b"), wait(2, "b")], app={"slowUnsubscribe": 100}, events=True),
+        hello(), wait(1), connect("b"), hello(client="b"), wait(1, "b"), send(subscribe("a"), subscribe("b", 3)), wait(3), close(4000, ""), pause(300),
+        send(invoke("slow", 600), client="b"), wait(2, "b")], app={"slowUnsubscribe": 100}, events=True),
     Script("channel-slow-unsubscribe", [
         hello(), send(subscribe("a"), invoke("#unsubscribe", "a", 3), publish("a", 1, 4), ECHO), wait(5)],
         app={"slowUnsubscribe": 100, "publishOnUnsubscribe": True}, events=True),

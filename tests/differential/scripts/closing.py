@@ -42,7 +42,7 @@ SCRIPTS += [
     Script("close-client-right-after-call", [hello(), send(invoke("echo", 1), transmit("echo", 2)), close(1000, "done")]),
     Script("close-client-before-anything", [close(1000)], events=True),
     Script("close-client-drops-before-handshake", [settle(), drop()], events=True),
-    Script("close-client-call-pending", [hello(), send(invoke("slow", 100)), settle(), close(4444, "x")]),
+    Script("close-client-call-pending", [hello(), send(invoke("slow", 2000)), settle(), close(4444, "x")]),
     Script("close-server-reason-long", [hello(), send(invoke("disconnect", {"code": 4100, "reason": "r" * 123})), settle()]),
     Script("close-server-reason-unicode", [hello(), send(invoke("disconnect", {"code": 4100, "reason": "schön ☃"})), settle()]),
     Script("close-server-login-pending", [

@@ -14,7 +14,7 @@ PONGS = {1: "#2", 2: ""}
 SCRIPTS: list[Script] = []
 
 
-def often(version: int, step: Any, times: int, milliseconds: int) -> list[Any]:
+def often(step: Any, times: int, milliseconds: int) -> list[Any]:
     """Do something again and again."""
     return [each for _ in range(times) for each in (pause(milliseconds), step)]
 
@@ -22,17 +22,17 @@ def often(version: int, step: Any, times: int, milliseconds: int) -> list[Any]:
 for version, pong in PONGS.items():
     extra = {"protocolVersion": version}
     SCRIPTS += [
-        Script(f"ping-sent-v{version}", [hello(), pause(300)], {"pingInterval": 80, **extra}),
-        Script(f"ping-before-handshake-v{version}", [pause(250), hello()], {"pingInterval": 80, **extra}),
-        Script(f"ping-silent-peer-v{version}", [hello(), ended()], {"pingInterval": 10000, "pingTimeout": 250, **extra},
+        Script(f"ping-sent-v{version}", [hello(), pause(900)], {"pingInterval": 80, **extra}),
+        Script(f"ping-before-handshake-v{version}", [pause(700), hello()], {"pingInterval": 80, **extra}),
+        Script(f"ping-silent-peer-v{version}", [hello(), ended()], {"pingInterval": 10000, "pingTimeout": 400, **extra},
                events=True),
-        Script(f"ping-unanswered-v{version}", [hello(), ended()], {"pingInterval": 60, "pingTimeout": 250, **extra}),
-        Script(f"ping-answered-v{version}", [hello(), *often(version, raw(pong), 8, 100), send(ECHO)],
-               {"pingInterval": 90, "pingTimeout": 400, **extra}, events=True),
-        Script(f"ping-kept-alive-by-events-v{version}", [hello(), *often(version, send(invoke("empty")), 8, 110)],
-               {"pingInterval": 10000, "pingTimeout": 400, **extra}),
-        Script(f"ping-silent-before-handshake-v{version}", [ended()], {"pingTimeout": 200, **extra}, events=True),
-        Script(f"ping-timeout-disabled-v{version}", [hello(), pause(500), send(ECHO)],
+        Script(f"ping-unanswered-v{version}", [hello(), ended()], {"pingInterval": 60, "pingTimeout": 600, **extra}),
+        Script(f"ping-answered-v{version}", [hello(), *often(raw(pong), 8, 300), send(ECHO)],
+               {"pingInterval": 200, "pingTimeout": 1900, **extra}, events=True),
+        Script(f"ping-kept-alive-by-events-v{version}", [hello(), *often(send(invoke("empty")), 8, 300)],
+               {"pingInterval": 10000, "pingTimeout": 1900, **extra}),
+        Script(f"ping-silent-before-handshake-v{version}", [ended()], {"pingTimeout": 300, **extra}, events=True),
+        Script(f"ping-timeout-disabled-v{version}", [hello(), pause(900), send(ECHO)],
                {"pingInterval": 60, "pingTimeout": 150, "pingTimeoutDisabled": True, **extra}),
         Script(f"ping-unasked-pongs-v{version}", [hello(), raw(pong, pong, pong), send(ECHO)], extra, events=True),
         Script(f"ping-other-versions-pong-v{version}", [hello(), raw(PONGS[3 - version]), settle(), send(ECHO)], extra,
