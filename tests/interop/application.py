@@ -247,7 +247,7 @@ class Application:
         if error is not None:
             description["authTokenExpiredError"] = dehydrateError(error)
         if action.type == AGAction.HANDSHAKE_SC:
-            description["authState"] = action.data["authState"]
+            description["authState"] = action.data.authState
         elif getattr(action, "data", None) is not None:
             description["data"] = action.data
         self.report("action", description)

@@ -86,6 +86,11 @@ class Server {
     return this.host.call(this.key, name, args || {});
   }
 
+  // Wait until everything has been reported that the server has seen so far.
+  async settle() {
+    await this.call('counts');
+  }
+
   async stop() {
     if (!this.running) return;
     this.running = false;

@@ -50,6 +50,7 @@ async function batchedSubscriptions(t) {
   for (let name of names) client.subscribe(name, { batch: true });
   client.connect();
   await t.log(client).wait('subscribe', 20);
+  await server.settle();
   assert.deepEqual(server.log.all('action').map((action) => action.channel), names);
   let batch = JSON.parse(server.log.all('socket.message')[1].message);
   assert.deepEqual(batch.map((packet) => packet.data.channel), names);

@@ -18,6 +18,7 @@ async function clientBatchesItsSubscriptions(t) {
   for (let name of names) client.subscribe(name);
   client.connect();
   await t.log(client).wait('subscribe', 20);
+  await server.settle();
   let messages = server.log.all('socket.message').map((event) => event.message).filter((message) => message);
   assert.equal(messages.length, 2);
   assert.equal(JSON.parse(messages[0]).event, '#handshake');
@@ -75,6 +76,7 @@ async function batchingByHandKeepsTheOrder(t) {
   let answer = client.invoke('echo', 'done');
   client.stopBatching();
   assert.equal(await answer, 'done');
+  await server.settle();
   let last = JSON.parse(server.log.all('socket.message').slice(-1)[0].message);
   assert.deepEqual(last.map((packet) => packet.event), ['#subscribe', '#publish', '#publish', '#unsubscribe', '#publish', 'echo']);
   assert.deepEqual(heard, []);

@@ -104,6 +104,7 @@ async function leavingTheLoopEndsConsumption(t) {
   for (let data of ['one', 'stop', 'three']) client.transmit('note', data);
   await server.wait('receiverEnded');
   await client.invoke('echo');
+  await server.settle();
   assert.deepEqual(server.log.all('received').map((event) => event.data), ['one', 'stop']);
 }
 

@@ -180,6 +180,7 @@ async function kickOutOfOne(t) {
   assert.deepEqual(await t.log(client).wait('kickOut'), { channel: 'one', message: 'You were too loud' });
   assert.equal((await t.log(client).wait('unsubscribe')).channel, 'one');
   assert.deepEqual(client.subscriptions(), ['two']);
+  await server.settle();
   assert.deepEqual(server.log.all('socket.error'), []);
   assert.deepEqual(await server.wait('socket.unsubscribe'), { channel: 'one' });
 }
@@ -193,6 +194,7 @@ async function kickOutOfSeveral(t) {
   await t.log(client).wait('kickOut', 2);
   assert.deepEqual(t.log(client).all('kickOut').map((event) => event.channel), ['one', 'three']);
   assert.deepEqual(client.subscriptions(), ['two']);
+  await server.settle();
   assert.deepEqual(server.log.all('socket.error'), []);
 }
 
@@ -245,6 +247,7 @@ async function unsubscribingFromNothing(t) {
   assert.equal(error.name, 'BrokerError');
   assert.match(error.message, /^Failed to unsubscribe socket from the never channel - InvalidActionError: Socket .+ tried to unsubscribe from a channel which it is not subscribed to$/);
   await client.invoke('echo');
+  await server.settle();
   assert.deepEqual(server.log.all('socket.error').map((event) => event.error.name), ['BrokerError']);
 }
 

@@ -95,6 +95,7 @@ async function drainingCodeIsNoErrorForTheClient(t) {
   assert.deepEqual(await t.log(client).wait('disconnect'), { code: 1001, reason: 'maintenance' });
   await t.log(client).wait('connect', 2);
   assert.deepEqual(t.log(client).all('error'), []);
+  await server.settle();
   assert.deepEqual(server.log.all('warning'), []);
 }
 

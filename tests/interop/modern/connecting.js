@@ -30,6 +30,7 @@ async function readyIsEmitted(t) {
   let server = await t.serve({ service: true });
   await server.wait('ready');
   await t.connected(server);
+  await server.settle();
   assert.equal(server.log.all('ready').length, 1);
 }
 
@@ -92,6 +93,7 @@ async function wrongPathIsRefused(t) {
   let client = t.client(server, { path: '/nowhere/' });
   let { code } = await t.log(client).wait('connectAbort');
   assert.equal(code, 1006);
+  await server.settle();
   assert.equal(server.log.all('handshake').length, 0);
   await t.connected(server);
 }

@@ -125,6 +125,7 @@ async function heldActionHoldsUpItsOwnSocket(t) {
   held.transmit('note', 'second');
   await server.wait('action');
   await free.invoke('nothing');
+  await server.settle();
   assert.equal(server.log.all('received').length, 0);
   await server.call('open', { gate: 'door' });
   assert.equal(await first, 'first');
@@ -134,6 +135,7 @@ async function heldActionHoldsUpItsOwnSocket(t) {
 async function handshakeActions(t) {
   let server = await t.serve({ rules: [{ line: 'handshake' }] });
   await t.connected(server, { authEngine: t.store(t.sign({ username: 'ann' })) });
+  await server.settle();
   assert.deepEqual(server.log.all('action').map((action) => action.type), ['handshakeWS', 'handshakeSC']);
   assert.equal(server.log.all('action')[1].authState, 'authenticated');
 }
@@ -148,6 +150,7 @@ async function inboundActions(t) {
   await client.invokePublish('news', { d: 5 });
   let url = '/socketcluster/';
   let line = 'inbound';
+  await server.settle();
   assert.deepEqual(server.log.all('action').map(({ url, ...rest }) => rest), [
     { line, type: 'invoke', procedure: 'echo', data: { a: 1 } },
     { line, type: 'transmit', receiver: 'note', data: { b: 2 } },
@@ -158,6 +161,7 @@ async function inboundActions(t) {
   assert.equal(server.log.all('action')[0].url, url);
   client.unsubscribe('news');
   await client.invoke('nothing');
+  await server.settle();
   assert.equal(server.log.all('action').length, 6);
 }
 
@@ -166,6 +170,7 @@ async function invokeBlocked(t) {
   let client = await t.connected(server);
   let error = await t.failure(client.invoke('hold', 1));
   assert.deepEqual([error.name, error.message, error.detail], ['ForbiddenError', 'Not for you', 'x']);
+  await server.settle();
   assert.equal(server.log.all('held').length, 0);
   assert.equal((await server.wait('socket.error')).error.name, 'ForbiddenError');
   assert.equal((await server.wait('warning')).warning.name, 'ForbiddenError');
@@ -183,6 +188,7 @@ async function blockedSilently(t) {
   let fail = await t.log(client).wait('subscribeFail');
   assert.equal(fail.error.name, 'SilentMiddlewareBlockedError');
   assert.equal(fail.error.message, 'The subscribe AGAction was blocked by inbound middleware');
+  await server.settle();
   assert.equal(server.log.all('received').length, 0);
 }
 
@@ -199,6 +205,7 @@ async function failuresNeedNotBeEmitted(t) {
   let client = await t.connected(server);
   assert.equal((await t.failure(client.invoke('hold'))).name, 'ForbiddenError');
   await client.invoke('echo');
+  await server.settle();
   assert.deepEqual(server.log.names('warning', 'socket.error'), []);
 }
 
@@ -207,6 +214,7 @@ async function transmitBlocked(t) {
   let client = await t.connected(server);
   client.transmit('note', 'blocked');
   await client.invoke('echo');
+  await server.settle();
   assert.equal(server.log.all('received').length, 0);
 }
 
@@ -253,6 +261,7 @@ async function delayedSubscribeKeepsTheOrder(t) {
   await published;
   await t.log(client).wait('published');
   assert.deepEqual(heard, ['after']);
+  await server.settle();
   assert.deepEqual(server.log.all('action').map((action) => action.type), ['subscribe', 'publishIn']);
 }
 
@@ -284,6 +293,7 @@ async function outboundPerRecipient(t) {
   await Promise.all([t.log(plain).wait('published'), t.log(replaced).wait('published')]);
   await blocked.invoke('echo');
   assert.deepEqual(heard, [[], [{ text: 'hello' }], ['for you alone']]);
+  await server.settle();
   let actions = server.log.all('action');
   assert.equal(actions.length, 3);
   for (let action of actions) assert.deepEqual([action.type, action.channel, action.data], ['publishOut', 'news', { text: 'hello' }]);
@@ -335,12 +345,14 @@ async function rawBlocksMessages(t) {
 async function authenticateActionOnlyWithAToken(t) {
   let server = await t.serve({ rules: [{ line: 'inbound' }] });
   await t.connected(server);
+  await server.settle();
   assert.equal(server.log.all('action').length, 0);
   let token = t.sign({ username: 'ann' });
   let client = await t.connected(server, { authEngine: t.store(token) });
   let { type, authToken, signedAuthToken } = await server.wait('action');
   assert.deepEqual([type, authToken.username, signedAuthToken], ['authenticate', 'ann', token]);
   await client.authenticate(t.sign({ username: 'bob' }));
+  await server.settle();
   assert.equal(server.log.all('action')[1].authToken.username, 'bob');
 }
 

@@ -58,6 +58,7 @@ async function noTimeoutsWhenDisabledOnBothSides(t) {
   let client = await t.connected(server, { pingTimeoutDisabled: true });
   await t.quiet(600);
   assert.equal(await client.invoke('echo', 'alive'), 'alive');
+  await server.settle();
   assert.deepEqual(server.log.all('warning'), []);
   assert.deepEqual(t.log(client).all('error'), []);
 }
@@ -69,6 +70,7 @@ async function anyMessageCountsAsALifeSign(t) {
     await t.quiet(300);
     assert.equal(await client.invoke('echo', round), round);
   }
+  await server.settle();
   assert.equal(server.log.all('closure').length, 0);
 }
 
