@@ -14,6 +14,7 @@ from typing import Any
 from .player import AUTH_KEY, Answers
 
 PINGS = ({"text": ""}, {"text": "#1"})
+KINDS = ("server", "socket", "middleware", "exchange", "refused")
 _TOKEN = re.compile(r"^[\w-]+\.([\w-]+)\.[\w-]*$")
 _SOCKET = re.compile(r"Socket [\w-]{16,40} tried")
 
@@ -29,8 +30,24 @@ def mask(answers: Answers) -> dict[str, Any]:
     masked: dict[str, Any] = {name: [_maskValue(_parse(record), ids) for record in _withoutPings(records)]
                               for name, records in answers.clients.items()}
     if answers.events:
-        masked["events"] = [_maskValue(event, ids) for event in answers.events]
+        masked.update(_byStream([_maskValue(event, ids) for event in answers.events]))
     return masked
+
+
+def _byStream(events: list[dict[str, Any]]) -> dict[str, Any]:
+    """
+    Keep the order within each stream of events, and the order in which the streams began.
+
+    Events of different streams reach their consumers in an order that neither server promises, except that what was
+    emitted first arrives first. C{message} events are left out of the second: how soon they come depends on how TCP cuts
+    what is sent.
+    """
+    streams: dict[str, Any] = {}
+    for event in events:
+        name = next(f"{kind} {event[kind]}" for kind in KINDS if kind in event)
+        streams.setdefault(name, []).append(event)
+    order = [{"stream": name} for name in streams if name != "socket message"]
+    return {"order": order, **dict(sorted(streams.items()))}
 
 
 def canonical(value: Any) -> str:

@@ -225,9 +225,7 @@ const PROCEDURES = {
     signed: !!socket.signedAuthToken,
     subscriptions: socket.subscriptions(),
     count: socket.channelSubscriptionsCount,
-    url: socket.request.url,
-    inbound: socket.getInboundBackpressure(),
-    outbound: socket.getOutboundBackpressure()
+    url: socket.request.url
   }),
   counts: (socket, request, server) => request.end({
     clients: server.clientsCount,
@@ -245,12 +243,22 @@ const PROCEDURES = {
       request.end({failure: describe(error)});
     }
   },
-  tell: (socket, request) => {
+  pressure: (socket, request) => request.end({
+    inbound: socket.getInboundBackpressure(),
+    outbound: socket.getOutboundBackpressure(),
+    all: socket.getBackpressure()
+  }),
+  tellAtOnce: (socket, request) => {
+    socket.transmit(request.data.event, request.data.data);
+    request.end();
+  },
+  tell: async (socket, request) => {
     if ('data' in request.data) {
       socket.transmit(request.data.event, request.data.data);
     } else {
       socket.transmit(request.data.event);
     }
+    await sleep(1);
     request.end();
   },
   raw: (socket, request) => {

@@ -53,9 +53,10 @@ class Trouble:
 class Stage:
     """One script being played to one server. The methods are the kinds of L{tests.differential.steps.Step}."""
 
-    def __init__(self, reactor: Any, port: int) -> None:
+    def __init__(self, reactor: Any, port: int, pipelined: bool) -> None:
         self._reactor = reactor
         self._port = port
+        self._pipelined = pipelined
         self.clients: dict[str, WireClient] = {}
 
     async def play(self, script: Script) -> None:
@@ -78,6 +79,16 @@ class Stage:
         await connectProtocol(endpoint, client)
         self.clients[name] = client
         await client.whenUpgraded(TIMEOUT)
+
+    async def frames(self, name: str, whole: tuple[bytes, ...]) -> None:
+        """Send frames, as a rule one after the other."""
+        client = self.clients[name]
+        if self._pipelined:
+            client.sendBytes(b"".join(whole))
+            return
+        for each in whole:
+            client.sendBytes(each)
+            await client.probe(TIMEOUT)
 
     async def wire(self, name: str, data: bytes) -> None:
         """Write bytes."""
@@ -126,7 +137,7 @@ async def playScript(reactor: Any, harness: Harness, script: Script) -> Answers:
     """
     options = {"authKey": AUTH_KEY, **script.options}
     server = await harness.ask("start", options=options, app=script.app)
-    stage = Stage(reactor, server["port"])
+    stage = Stage(reactor, server["port"], script.pipelined)
     await stage.play(script)
     answers = Answers({name: client.records for name, client in stage.clients.items()})
     if script.events:

@@ -279,8 +279,17 @@ async def _state(socket: Any, request: Any, server: Any) -> None:
     request.end({
         "state": socket.state, "authState": socket.authState, "authToken": socket.authToken,
         "signed": bool(socket.signedAuthToken), "subscriptions": socket.subscriptions(),
-        "count": socket.channelSubscriptionsCount, "url": socket.request.url,
-        "inbound": socket.getInboundBackpressure(), "outbound": socket.getOutboundBackpressure()})
+        "count": socket.channelSubscriptionsCount, "url": socket.request.url})
+
+
+async def _pressure(socket: Any, request: Any, server: Any) -> None:
+    request.end({"inbound": socket.getInboundBackpressure(), "outbound": socket.getOutboundBackpressure(),
+                 "all": socket.getBackpressure()})
+
+
+async def _tellAtOnce(socket: Any, request: Any, server: Any) -> None:
+    socket.transmit(request.data["event"], request.data["data"])
+    request.end()
 
 
 async def _counts(socket: Any, request: Any, server: Any) -> None:
@@ -302,6 +311,7 @@ async def _call(socket: Any, request: Any, server: Any) -> None:
 async def _tell(socket: Any, request: Any, server: Any) -> None:
     arguments = [request.data["event"]] + ([request.data["data"]] if "data" in request.data else [])
     socket.transmit(*arguments)
+    await sleep(1)
     request.end()
 
 
@@ -354,7 +364,7 @@ PROCEDURES: dict[str, Callable[[Any, Any, Any], Awaitable[None]]] = {
     "echo": _echo, "empty": _empty, "nothing": _nothing, "fail": _fail, "twice": _twice, "slow": _slow,
     "login": _login, "logout": _logout, "forget": _forget, "kickOut": _kickOut, "disconnect": _disconnect,
     "disconnectFirst": _disconnectFirst, "terminate": _terminate, "state": _state, "counts": _counts, "call": _call,
-    "tell": _tell, "raw": _raw, "publish": _publish, "burst": _burst, "batch": _batch, "cancelBatch": _cancelBatch,
+    "tell": _tell, "tellAtOnce": _tellAtOnce, "pressure": _pressure, "raw": _raw, "publish": _publish, "burst": _burst, "batch": _batch, "cancelBatch": _cancelBatch,
     "startBatching": _startBatching, "stopBatching": _stopBatching, "bytes": _bytes}
 
 

@@ -37,18 +37,18 @@ def connect(client: str = "a", path: str = "/socketcluster/", headers: dict[str,
 
 
 def send(*packets: Any, client: str = "a") -> Step:
-    """Send each packet as JSON in a text frame of its own, all in one write."""
+    """Send each packet as JSON in a text frame of its own."""
     return raw(*(dump(packet) for packet in packets), client=client)
 
 
 def raw(*texts: str | bytes, client: str = "a") -> Step:
-    """Send each text as it is in a text frame of its own, all in one write."""
-    return wire(*(frame(TEXT, text) for text in texts), client=client)
+    """Send each text as it is in a text frame of its own."""
+    return frames(*(frame(TEXT, text) for text in texts), client=client)
 
 
 def binary(*payloads: str | bytes, client: str = "a") -> Step:
-    """Send each payload in a binary frame of its own, all in one write."""
-    return wire(*(frame(BINARY, payload) for payload in payloads), client=client)
+    """Send each payload in a binary frame of its own."""
+    return frames(*(frame(BINARY, payload) for payload in payloads), client=client)
 
 
 def frame(opcode: int, payload: str | bytes, **options: Any) -> bytes:
@@ -56,8 +56,13 @@ def frame(opcode: int, payload: str | bytes, **options: Any) -> bytes:
     return encodeFrame(opcode, payload.encode() if isinstance(payload, str) else payload, **options)
 
 
+def frames(*whole: bytes, client: str = "a") -> Step:
+    """Send frames, each once the server has read the one before; all at once in a pipelined script."""
+    return Step("frames", (whole,), client)
+
+
 def wire(*chunks: bytes, client: str = "a") -> Step:
-    """Write bytes to the connection."""
+    """Write bytes to the connection, all at once."""
     return Step("wire", (b"".join(chunks),), client)
 
 
@@ -119,7 +124,7 @@ class Script:
     @ivar options: options of C{AGServer}.
     @ivar app: what the application on the server does besides the usual (see README.md).
     @ivar events: whether the events that the application saw are compared as well.
-    @ivar pings: whether pings of the server are kept; runs of them count as one, since their number depends on time.
+    @ivar pipelined: whether frames are sent without waiting for the server to read the one before.
     @ivar isolated: whether the Node server gets a process of its own, because the script harms its process.
     """
 
@@ -128,4 +133,5 @@ class Script:
     options: dict[str, Any] = field(default_factory=dict)
     app: dict[str, Any] = field(default_factory=dict)
     events: bool = False
+    pipelined: bool = False
     isolated: bool = False
