@@ -107,12 +107,16 @@ class BrowserTestCase(TestCase):
     def setUp(self) -> Deferred[None]:
         self.port = freePort()
         self.server: RunningProcess | None = None
+        self.served = ""
         self.addCleanup(lambda: Deferred.fromCoroutine(self.stopServer()))
         return Deferred.fromCoroutine(self.startServer())
 
     def serverCommand(self) -> list[str]:
         """The command that starts the server, in the foreground, on this test's port."""
-        return [sys.executable, "-m", "twisted", "agserver", "--port", str(self.port), *self.serverArguments]
+        return [
+            *(sys.executable, "-m", "twisted", "--log-format", "text"),
+            *("agserver", "--port", str(self.port), *self.serverArguments),
+        ]
 
     async def startServer(self) -> None:
         """Start the server, and wait until it listens."""
@@ -141,10 +145,12 @@ class BrowserTestCase(TestCase):
         """Stop the server as an operator does, and wait until it has ended."""
         if self.server is not None:
             await self.server.stop()
+            self.served += self.server.output.decode()
+            self.server = None
 
     async def runScript(self, name: str) -> str:
         """
-        Run a browser script to its end, and fail if it fails.
+        Run a browser script to its end, then stop the server; fail if the script fails, or anything in the server.
 
         @param name: the name of the script, which lies beside this module.
         @return: what the script wrote.
@@ -159,8 +165,9 @@ class BrowserTestCase(TestCase):
         self.addCleanup(script.stop, "KILL")
         await script.ended
         output = script.output.decode()
-        served = self.server.output.decode() if self.server else ""
-        self.assertEqual(output.splitlines()[-1:], ["all passed"], f"{output}\nThe server wrote:\n{served}")
+        await self.stopServer()
+        self.assertEqual(output.splitlines()[-1:], ["all passed"], f"{output}\nThe server wrote:\n{self.served}")
+        self.assertNotIn("Traceback", self.served)
         return output
 
     async def installPackages(self) -> None:

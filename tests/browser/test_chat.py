@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from tests.browser.support import ROOT, BrowserTestCase
 
 
@@ -18,7 +20,11 @@ class ChatTests(BrowserTestCase):
         output = await self.runScript("chat.mjs")
         self.assertIn("passed: a reload stays logged in, shows the history once, and is not announced", output)
 
-    def test_oneClient(self) -> None:
+
+class ClientCopyTests(SynchronousTestCase):
+    """The example's copy of the client."""
+
+    def test_sameAsTheConsoles(self) -> None:
         """The example can be copied away as it is, so it brings the client along: the same one as the console's."""
         copy = ROOT / "examples" / "chat" / "public" / "client.js"
         self.assertEqual(copy.read_text(), (ROOT / "agtwisted" / "console" / "client.js").read_text())
