@@ -157,6 +157,11 @@ class ParentHost {
   }
 }
 
+// Options for a server with a certificate that it has signed itself.
+function secure(server) {
+  return server.secure ? { secure: true, wsOptions: { rejectUnauthorized: false }, rejectUnauthorized: false } : {};
+}
+
 // What one scenario gets: `t.serve`, `t.client` and what a family of clients adds.
 class Scenario {
   constructor(host, client, version) {
@@ -180,7 +185,7 @@ class Scenario {
   }
 
   client(server, options = {}) {
-    let client = this.createClient({ hostname: '127.0.0.1', port: server.port, autoReconnect: false, ...options });
+    let client = this.createClient({ hostname: '127.0.0.1', port: server.port, autoReconnect: false, ...secure(server), ...options });
     let log = new Log(`client ${this.clients.length}`);
     this.logs.set(client, log);
     this.clients.push(client);

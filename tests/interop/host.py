@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,14 +34,16 @@ class PythonHost:
     The servers of one run.
     """
 
-    def __init__(self, reactor: Any, report: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, reactor: Any, report: Callable[[dict[str, Any]], None], way: str = "python") -> None:
         """
+        @param way: how servers listen, a key of L{tests.interop.listening.WAYS}.
         @param report: called with what a scenario's server application reports.
         """
         self._reactor = reactor
         self._report = report
+        self._way = way
         self._applications: dict[int, Any] = {}
-        self._stops: dict[int, Callable[[], Deferred[None]]] = {}
+        self._stops: dict[int, Callable[[], Awaitable[Any]]] = {}
         self._lastKey = 0
 
     async def ask(self, request: dict[str, Any]) -> Any:
@@ -57,10 +59,10 @@ class PythonHost:
         await deferLater(self._reactor, 0)
         return result
 
-    async def _start(self, plan: dict[str, Any]) -> dict[str, int]:
-        from agtwisted import AGServer, listen
-        from agtwisted.service import AGService
+    async def _start(self, plan: dict[str, Any]) -> dict[str, Any]:
+        # Not at the top: the control needs nothing of agtwisted.
         from tests.interop.application import Application, Base64Codec, SlowAuthEngine
+        from tests.interop.listening import WAYS
 
         options = dict(plan["options"])
         slowEngine = SlowAuthEngine()
@@ -71,28 +73,15 @@ class PythonHost:
         self._lastKey += 1
         key = self._lastKey
 
-        def setUp(server: AGServer) -> None:
-            slowEngine.application = applications[key] = Application(server, plan, report)
-
         def report(name: str, data: Any) -> None:
             self._report({"key": key, "name": name, "data": data})
 
-        applications = self._applications
-        endpoint = f"tcp:{plan['port']}:interface=127.0.0.1:backlog=1024"
-        if plan.get("service"):
-            server = AGServer(self._reactor, **options)
-            service = AGService(server, [endpoint], setUp)
-            await service.startService()
-            self._stops[key] = service.stopService
-        else:
-            server = await listen(endpoint, reactor=self._reactor, **options)
-            setUp(server)
-            self._stops[key] = lambda: Deferred.fromCoroutine(self._close(server))
-        return {"key": key, "port": server.sourcePort}
+        def setUp(server: Any) -> None:
+            slowEngine.application = self._applications[key] = Application(server, plan, report)
 
-    async def _close(self, server: Any) -> None:
-        await server.listeningPort.stopListening()
-        await server.close()
+        listen = WAYS["service" if plan.get("service") else self._way]
+        port, self._stops[key] = await listen(self._reactor, plan["port"], options, setUp)
+        return {"key": key, "port": port, "secure": listen is WAYS["tls"]}
 
     async def _stop(self, key: int) -> None:
         del self._applications[key]
@@ -111,11 +100,13 @@ class NodeProcess(ProcessProtocol):
     A Node process that runs scenarios.
     """
 
-    def __init__(self, reactor: Any, ended: Deferred[None], resultReceived: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self, reactor: Any, way: str, ended: Deferred[None], resultReceived: Callable[[dict[str, Any]], None]
+    ) -> None:
         self._reactor = reactor
         self._ended = ended
         self._resultReceived = resultReceived
-        self._host = PythonHost(reactor, self._send)
+        self._host = PythonHost(reactor, self._send, way)
         self._buffer = b""
         self.errors = b""
 
@@ -211,7 +202,7 @@ def run(
     """
     Run scenarios of one version of the client.
 
-    @param server: C{"python"} for agtwisted, C{"node"} for the reference.
+    @param server: C{"node"} for the reference, else how agtwisted listens: a key of L{tests.interop.listening.WAYS}.
     @param scenarios: their names; all by default.
     @return: a Deferred that fires with a L{Run}.
     """
@@ -228,12 +219,12 @@ def run(
         outcome.results[result["name"]] = result
         resultReceived(result)
 
-    return Deferred.fromCoroutine(_play(reactor, [node, *command], outcome, take))
+    return Deferred.fromCoroutine(_play(reactor, server, [node, *command], outcome, take))
 
 
-async def _play(reactor: Any, command: list[str], outcome: Run, take: Callable[[dict[str, Any]], None]) -> Run:
+async def _play(reactor: Any, way: str, command: list[str], outcome: Run, take: Callable[[dict[str, Any]], None]) -> Run:
     ended: Deferred[None] = Deferred()
-    process = NodeProcess(reactor, ended, take)
+    process = NodeProcess(reactor, way, ended, take)
     transport = IReactorProcess(reactor).spawnProcess(process, command[0], command, env=None, path=str(HERE))
 
     def end() -> None:

@@ -198,6 +198,16 @@ async function kickOutOfSeveral(t) {
   assert.deepEqual(server.log.all('socket.error'), []);
 }
 
+async function kickOutOfAll(t) {
+  let server = await t.serve({ socketEvents: ['error'] });
+  let client = await t.connected(server);
+  await t.subscribed(client, 'one', 'two', 'three');
+  assert.deepEqual(await server.call('kickOut', { args: [] }), { subscriptions: [], count: 0 });
+  await t.log(client).wait('kickOut', 3);
+  assert.deepEqual(client.subscriptions(), []);
+  assert.deepEqual(server.log.all('socket.error'), []);
+}
+
 async function channelLimit(t) {
   let server = await t.serve({ options: { socketChannelLimit: 2 } });
   let client = await t.connected(server);
@@ -339,7 +349,7 @@ async function subscriptionsComeBackAfterAReconnect(t) {
 module.exports = {
   subscribeThenPublish, subscribedAndPublishedBeforeConnecting, messagesFromOthersInOrder, burstToASlowConsumer,
   unsubscribeEndsDelivery, subscribeAndUnsubscribeInAllOrders, subscriptionEvents, manyChannels, similarNamesAreApart,
-  channelPrefixOfTheClient, publishFromTheExchange, exchangeSubscribes, kickOutOfOne, kickOutOfSeveral, channelLimit,
+  channelPrefixOfTheClient, publishFromTheExchange, exchangeSubscribes, kickOutOfOne, kickOutOfSeveral, kickOutOfAll, channelLimit,
   clientPublishMayBeForbidden, malformedRequests, unsubscribingFromNothing, slowUnsubscriptionKeepsTheOrder,
   disconnectEndsSubscriptions, farewellsDoNotReachTheOneWhoLeft, farewellsWithASlowBroker, disconnectWhileSubscribing,
   subscriptionsComeBackAfterAReconnect

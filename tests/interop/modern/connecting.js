@@ -100,9 +100,25 @@ async function wrongPathIsRefused(t) {
 
 async function foreignOriginIsRefused(t) {
   let server = await t.serve({ options: { origins: 'friend.example:80' } });
-  let foreign = t.client(server, { wsOptions: { origin: 'http://enemy.example' } });
+  let foreign = t.client(server, { wsOptions: { origin: 'http://enemy.example', rejectUnauthorized: false } });
   assert.equal((await t.log(foreign).wait('connectAbort')).code, 1006);
-  await t.connected(server, { wsOptions: { origin: 'http://friend.example' } });
+  await t.connected(server, { wsOptions: { origin: 'http://friend.example', rejectUnauthorized: false } });
+}
+
+async function webPagesBesideTheServer(t) {
+  let server = await t.serve({ rules: [{ line: 'inbound' }] });
+  let client = await t.connected(server);
+  let scheme = server.secure ? 'https' : 'http';
+  let response = await get(`${scheme}://127.0.0.1:${server.port}/socketcluster/`);
+  assert.equal(response.statusCode >= 400, true);
+  assert.equal(await client.invoke('echo', 'still here'), 'still here');
+}
+
+function get(url) {
+  let library = require(url.startsWith('https') ? 'node:https' : 'node:http');
+  return new Promise((resolve, reject) => {
+    library.get(url, { rejectUnauthorized: false }, (response) => response.resume().on('end', () => resolve(response))).on('error', reject);
+  });
 }
 
 async function serversDoNotShareState(t) {
@@ -237,7 +253,7 @@ async function oneServerAfterTheOtherOnOnePort(t) {
 module.exports = {
   connectStatus, clientLearnsThePingTimeout, readyIsEmitted, obsoleteOptionsAreIgnored, pendingUntilTheHandshakeIsDone,
   clientLeavesWhileItsTokenIsVerified, slowVerificationStillConnects, queryReachesTheServer, wrongPathIsRefused,
-  foreignOriginIsRefused, serversDoNotShareState, rapidConnectAndDisconnect, leavingAtEveryStage, reconnectMethod, serviceGoesAndComesBack,
+  foreignOriginIsRefused, webPagesBesideTheServer, serversDoNotShareState, rapidConnectAndDisconnect, leavingAtEveryStage, reconnectMethod, serviceGoesAndComesBack,
   connectWithOptionsGoesToAnotherServer, connectingTwiceDoesNothing, serverGoesAndComesBack,
   oneServerAfterTheOtherOnOnePort
 };

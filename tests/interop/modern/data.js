@@ -96,7 +96,7 @@ async function ownCodecOnBothSides(t) {
 
 async function compressionWhenBothWantIt(t) {
   let server = await t.serve({ options: { perMessageDeflate: true } });
-  let client = await t.connected(server, { wsOptions: { perMessageDeflate: true } });
+  let client = await t.connected(server, { wsOptions: { perMessageDeflate: true, rejectUnauthorized: false } });
   let text = 'again and '.repeat(5000);
   assert.equal(await client.invoke('echo', text), text);
   let heard = await t.subscribed(client, 'data');
