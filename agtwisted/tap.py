@@ -4,7 +4,6 @@ C{twistd agserver}: a SocketCluster server from the command line.
 
 from __future__ import annotations
 
-import gc
 import re
 import sys
 import textwrap
@@ -22,6 +21,7 @@ from twisted.python.usage import UsageError
 
 from agtwisted.errors import InvalidOptionsError
 from agtwisted.options import ServerOptions
+from agtwisted.process import tuneGarbageCollector, useLeanPolling, useMonotonicClock
 from agtwisted.server.server import AGServer
 from agtwisted.service import AGService
 from agtwisted.site import standaloneSite
@@ -167,6 +167,8 @@ class _Program(AGService):
         """
         Start, and end the process if that fails.
         """
+        useMonotonicClock(self.server.reactor)
+        useLeanPolling(self.server.reactor, self.server.turns)
         return super().startService().addCallbacks(self._isUp, self._failed)
 
     def _isUp(self, _: None) -> None:
@@ -176,10 +178,7 @@ class _Program(AGService):
             path=self.server.getPath(),
             hint=self._hint.format(port=self.server.sourcePort),
         )
-        # What exists now lives as long as the process: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        tuneGarbageCollector()
 
     def _failed(self, failure: Any) -> None:
         log.failure("The server could not be started.", failure)

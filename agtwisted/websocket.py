@@ -45,6 +45,9 @@ _LONGEST_TAIL = 4096
 #: The longest payload that the fast path unmasks; Autobahn's native masker is faster beyond.
 _LONGEST_FAST = 16384
 
+#: Bytes that are read at once. A buffer of the default size, 64 KiB, costs more to allocate than a small message to process.
+_READ_SIZE = 16384
+
 _FINAL_TEXT = 0x81
 
 _OPEN = WebSocketProtocol.STATE_OPEN
@@ -82,6 +85,8 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
 
     #: What messages are delivered to, an L{agtwisted.interfaces.IReceiver}, once the connection is open.
     _receiver: Any = None
+    #: Whether finished frames may be sent as they are.
+    isPlain = True
     _isVerifying = False
     _isLost = False
     #: What fires when the connection is gone.
@@ -165,13 +170,6 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         self.message_data = None
 
     # ---- sending
-
-    @property
-    def isPlain(self) -> bool:
-        """
-        Whether finished frames may be sent as they are.
-        """
-        return self._perMessageCompress is None
 
     @property
     def isOpen(self) -> bool:
@@ -363,7 +361,9 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         The WebSocket connection is open.
         """
         self._cancelUpgradeTimer()
+        self.isPlain = self._perMessageCompress is None
         transport = self.transport
+        transport.bufferSize = _READ_SIZE
         if fastPaths and isinstance(transport, Connection) and not transport.TLS:
             self._directTransport = transport
         self._receiver = self.factory.agServer.socketOpened(self)

@@ -10,7 +10,7 @@ FIN = 0x80
 RSV1 = 0x40
 
 #: The two-byte headers of all short text frames.
-_TEXT_HEADERS = tuple(bytes((FIN | TEXT, length)) for length in range(126))
+TEXT_HEADERS = tuple(bytes((FIN | TEXT, length)) for length in range(126))
 
 
 def textFrame(payload: bytes) -> bytes:
@@ -20,7 +20,7 @@ def textFrame(payload: bytes) -> bytes:
     """
     length = len(payload)
     if length < 126:
-        return _TEXT_HEADERS[length] + payload
+        return TEXT_HEADERS[length] + payload
     return _longHeader(FIN | TEXT, length) + payload
 
 

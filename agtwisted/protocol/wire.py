@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agtwisted.protocol.frames import BINARY, frame, textFrame
+from agtwisted.protocol.frames import BINARY, TEXT_HEADERS, frame, textFrame
 
 
 class Wire:
@@ -15,9 +15,13 @@ class Wire:
     A codec as the sockets use it: a message is its payload and whether it is binary, never a text in between.
 
     @ivar codec: the codec, as the application gave it.
+    @ivar decodeText: decodes the payload of a text message; raises C{UnicodeDecodeError} for what is not UTF-8, and
+        whatever the codec raises.
+    @ivar frame: encodes a value as a finished frame, for a connection that has agreed on nothing that changes frames; raises
+        whatever the codec raises.
     """
 
-    __slots__ = ("codec", "_encodeUTF8", "_decodeUTF8")
+    __slots__ = ("codec", "decodeText", "frame", "_encodeUTF8")
 
     def __init__(self, codec: Any) -> None:
         """
@@ -25,7 +29,10 @@ class Wire:
         """
         self.codec = codec
         self._encodeUTF8: Callable[[object], bytes] | None = getattr(codec, "encodeUTF8", None)
-        self._decodeUTF8: Callable[[bytes], object] | None = getattr(codec, "decodeUTF8", None)
+        self.decodeText: Callable[[bytes], object] = getattr(codec, "decodeUTF8", None) or self._decodeText
+        self.frame: Callable[[object], bytes] = self._frame
+        if self._encodeUTF8 is not None:
+            self.frame = _framer(self._encodeUTF8)
 
     def encode(self, value: object) -> tuple[bytes, bool]:
         """
@@ -39,13 +46,7 @@ class Wire:
             return encoded.encode("utf-8", "replace"), False
         return bytes(encoded), True
 
-    def frame(self, value: object) -> bytes:
-        """
-        @return: the finished frame, for a connection that has agreed on nothing that changes frames.
-        @raise Exception: whatever the codec raises.
-        """
-        if self._encodeUTF8 is not None:
-            return textFrame(self._encodeUTF8(value))
+    def _frame(self, value: object) -> bytes:
         payload, isBinary = self.encode(value)
         return frame(BINARY, payload) if isBinary else textFrame(payload)
 
@@ -54,9 +55,10 @@ class Wire:
         @raise UnicodeDecodeError: a text message is not UTF-8.
         @raise Exception: whatever else the codec raises.
         """
-        if not isBinary and self._decodeUTF8 is not None:
-            return self._decodeUTF8(payload)
-        return self.codec.decode(self.text(payload, isBinary))
+        return self.codec.decode(payload) if isBinary else self.decodeText(payload)
+
+    def _decodeText(self, payload: bytes) -> object:
+        return self.codec.decode(payload.decode("utf-8"))
 
     @staticmethod
     def text(payload: bytes, isBinary: bool) -> str | bytes:
@@ -65,3 +67,12 @@ class Wire:
         @raise UnicodeDecodeError: a text message is not UTF-8.
         """
         return payload if isBinary else payload.decode("utf-8")
+
+
+def _framer(encodeUTF8: Callable[[object], bytes]) -> Callable[[object], bytes]:
+    def frameText(value: object) -> bytes:
+        payload = encodeUTF8(value)
+        length = len(payload)
+        return TEXT_HEADERS[length] + payload if length < 126 else textFrame(payload)
+
+    return frameText

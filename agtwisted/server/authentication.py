@@ -49,6 +49,13 @@ class Authentication:
     token: Any = None
     signed: str | None = None
 
+    @property
+    def expiry(self) -> Any:
+        """
+        When the token's time is over, in seconds of the wall clock; C{None} if it has no end.
+        """
+        return self.token.get("exp") if isinstance(self.token, dict) else None
+
 
 #: Nobody.
 NOBODY = Authentication(UNAUTHENTICATED)

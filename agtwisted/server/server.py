@@ -59,6 +59,8 @@ class AGServer(AsyncStreamEmitter):
     @ivar clients: the sockets that have completed their handshake, by id.
     @ivar pendingClients: the sockets that have not, by id.
     @ivar isReady: whether the broker carries publications.
+    @ivar middleware: the middleware functions, by line; see L{setMiddleware}.
+    @ivar requestCreator: makes the requests of calls, C{None} for L{agtwisted.AGRequest}.
     @ivar auth: signs and verifies tokens.
     @ivar codec: encodes and decodes messages.
     @ivar sourcePort: the TCP port it listens at, once it does.
@@ -97,10 +99,11 @@ class AGServer(AsyncStreamEmitter):
         self.socketChannelLimit = given.socketChannelLimit
         self.protocolVersion = given.protocolVersion
         self.strictHandshake = given.strictHandshake
+        self.requestCreator = given.requestCreator
         self.middlewareEmitFailures = given.middlewareEmitFailures
         self.origins = given.origins
         self._origins = Origins(given.origins)
-        self._middleware: dict[str, MiddlewareFunction] = {}
+        self.middleware: dict[str, MiddlewareFunction] = {}
         self._dialect = DIALECTS[given.protocolVersion]
         self.clients: dict[str, AGServerSocket] = {}
         self.pendingClients: dict[str, AGServerSocket] = {}
@@ -266,21 +269,21 @@ class AGServer(AsyncStreamEmitter):
         """
         if type not in LINES:
             raise InvalidArgumentsError(f"Middleware {type} type is not supported")
-        if type in self._middleware:
+        if type in self.middleware:
             raise InvalidActionError(f"Middleware {type} type has already been set")
-        self._middleware[type] = middleware
+        self.middleware[type] = middleware
 
     def removeMiddleware(self, type: str) -> None:
         """
         Allow all actions of a line from now on.
         """
-        self._middleware.pop(type, None)
+        self.middleware.pop(type, None)
 
     def hasMiddleware(self, type: str) -> bool:
         """
         @return: whether the line has a function.
         """
-        return type in self._middleware
+        return type in self.middleware
 
     async def pass_(
         self, stream: MiddlewareStream, action: AGAction, socket: AGServerSocket | None = None
@@ -293,7 +296,7 @@ class AGServer(AsyncStreamEmitter):
         @raise Blocked: it was blocked, with the error that the client gets.
         """
         line = str(stream.type)
-        function = self._middleware.get(line)
+        function = self.middleware.get(line)
         if function is None:
             return Allowed(action.data)
         stream.run(function)
@@ -359,7 +362,7 @@ class AGServer(AsyncStreamEmitter):
         """
         @return: whether there is nothing to ask: no middleware, and an origin that may connect.
         """
-        return HANDSHAKE not in self._middleware and self._origins.allow(request.origin)
+        return HANDSHAKE not in self.middleware and self._origins.allow(request.origin)
 
     def socketOpened(self, transport: Any) -> AGServerSocket:
         """
@@ -372,7 +375,7 @@ class AGServer(AsyncStreamEmitter):
         socket = AGServerSocket(self.generateId(), self, transport, self._dialect, stream)
         self.pendingClients[socket.id] = socket
         for line in (INBOUND_RAW, INBOUND, OUTBOUND):
-            if line in self._middleware:
-                socket._middlewareStream(line).run(self._middleware[line])
+            if line in self.middleware:
+                socket._middlewareStream(line).run(self.middleware[line])
         self.emitEvent("handshake", socket=socket)
         return socket

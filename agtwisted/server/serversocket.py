@@ -6,10 +6,12 @@ In the reference: C{AGServerSocket}.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from agtwisted.errors import (
@@ -196,20 +198,46 @@ class AGServerSocket(AGSocket):
 
     # ---- receiving
 
+    def messageReceived(self, payload: bytes, isBinary: bool) -> None:
+        """
+        Take a message: process it now, or behind those that have to wait.
+        """
+        self.lastHeard = self._seconds()
+        if self._isInputClosed:
+            return
+        self.inboundReceivedMessageCount += 1
+        if self._inbound.isWaiting or INBOUND_RAW in self.server.middleware:
+            self._inbound.run(partial(self._processMessage, payload, isBinary))
+            return
+        try:
+            waiting = self._takeMessage(payload, isBinary)
+        except Exception as error:
+            self._messageFailed(error)
+            return
+        if waiting is not None:
+            self._inbound.waitFor(waiting)
+
     def _processMessage(self, payload: bytes, isBinary: bool) -> Waiting:
         try:
             if self.server.hasMiddleware(INBOUND_RAW):
-                text = self._surroundings.wire.text(payload, isBinary)
+                text = self.server.wire.text(payload, isBinary)
                 return unfinished(Deferred.fromCoroutine(self._passRawMiddleware(text)))
             return self._takeMessage(payload, isBinary)
-        except Disconnect as disconnect:
-            self.end(disconnect.code, None, disconnect.reason)
-        except UnicodeDecodeError:
+        except Exception as error:
+            self._messageFailed(error)
+            return None
+
+    def _messageFailed(self, error: Exception) -> None:
+        """
+        Processing a message has ended with an exception: the one place where that ends the connection.
+        """
+        if isinstance(error, Disconnect):
+            self.end(error.code, None, error.reason)
+        elif isinstance(error, UnicodeDecodeError):
             self.end(INVALID_PAYLOAD, None, None)
-        except Exception:
-            log.failure("Processing a message has failed.", socketId=self.id)
+        else:
+            log.failure("Processing a message has failed.", Failure(error), socketId=self.id)
             self.end(INTERNAL_ERROR, None, None)
-        return None
 
     async def _passRawMiddleware(self, message: str | bytes) -> None:
         action = AGAction(AGAction.MESSAGE, self, data=message)
@@ -221,13 +249,12 @@ class AGServerSocket(AGSocket):
         message = allowed.data
         isBinary = not isinstance(message, str)
         payload = message.encode("utf-8", "replace") if isinstance(message, str) else bytes(message)
-        waiting: Waiting = None
         try:
             waiting = self._takeMessage(payload, isBinary)
-        except Disconnect as disconnect:
-            self.end(disconnect.code, None, disconnect.reason)
-        if waiting is not None:
-            await waiting
+            if waiting is not None:
+                await waiting
+        except Exception as error:
+            self._messageFailed(error)
 
     def _takeMessage(self, payload: bytes, isBinary: bool) -> Waiting:
         """
@@ -236,31 +263,31 @@ class AGServerSocket(AGSocket):
         @raise Disconnect: the connection has to end.
         """
         self.inboundProcessedMessageCount += 1
+        wire = self.server.wire
         if self._listenerDemux is not None and "message" in self._listenerDemux.streams:
-            self.emitEvent("message", message=self._surroundings.wire.text(payload, isBinary))
+            self.emitEvent("message", message=wire.text(payload, isBinary))
         if self._inboundMessageStream is not None:
-            self._inboundMessageStream.write(self._surroundings.wire.text(payload, isBinary))
+            self._inboundMessageStream.write(wire.text(payload, isBinary))
         if payload == self._dialect.pong and not isBinary:
             self._pongReceived()
             return None
         try:
-            packet = self._surroundings.wire.decode(payload, isBinary)
+            packet: Any = wire.decode(payload, True) if isBinary else wire.decodeText(payload)
         except UnicodeDecodeError:
             raise
         except Exception as error:
             self._undecodable(error)
             return None
         if packet.__class__ is list:
-            return self._batchReceived(iter(packet), payload, isBinary)  # type: ignore[call-overload]
+            return self._batchReceived(iter(packet), payload, isBinary)
         return self._packetReceived(packet, payload, isBinary)
 
     def _packetReceived(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
         if packet.__class__ is dict:
             event = packet.get("event")
             if event.__class__ is str:
-                if event not in RULES and self.state == OPEN and self.authentication is NOBODY:
-                    if self._deliverAtOnce(event, packet):
-                        return None
+                if self._deliverAtOnce(event, packet):
+                    return None
                 return eventReceived(self, event, packet)
         if self.state == CONNECTING and self.server.strictHandshake:
             raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
@@ -268,7 +295,7 @@ class AGServerSocket(AGSocket):
             if self._calls is not None:
                 self._calls.settle(packet["rid"], hydrateError(packet.get("error")), packet.get("data"))
         elif self._listenerDemux is not None and "raw" in self._listenerDemux.streams:
-            self.emitEvent("raw", message=self._surroundings.wire.text(payload, isBinary))
+            self.emitEvent("raw", message=self.server.wire.text(payload, isBinary))
         return None
 
     def _deliverAtOnce(self, event: str, packet: dict[str, Any]) -> bool:
@@ -277,16 +304,25 @@ class AGServerSocket(AGSocket):
 
         @return: whether it was the case.
         """
+        server = self.server
         callId = packet.get("cid")
-        isRPC = isCallId(callId)
+        isRPC = callId.__class__ is int or callId.__class__ is float
         demux = self._procedureDemux if isRPC else self._receiverDemux
-        if demux is None or self.server.hasMiddleware(INBOUND):
+        if (
+            demux is None
+            or (stream := demux.streams.get(event)) is None
+            or self.state != OPEN
+            or event in RULES
+            or INBOUND in server.middleware
+            or (self.authentication.expiry is not None and authentication.isExpired(self.authentication.token))
+        ):
             return False
-        stream = demux.streams.get(event)
-        if stream is None:
-            return False
-        data = packet.get("data")
-        stream.write(self.createRequest(self, callId, event, data) if isRPC else data)
+        if not isRPC:
+            stream.write(packet.get("data"))
+        elif server.requestCreator is None:
+            stream.write(AGRequest(self, callId, event, packet.get("data")))  # type: ignore[arg-type]
+        else:
+            stream.write(server.requestCreator(self, callId, event, packet.get("data")))
         return True
 
     def _batchReceived(self, packets: Any, payload: bytes, isBinary: bool) -> Waiting:
@@ -301,8 +337,8 @@ class AGServerSocket(AGSocket):
             await waiting
             try:
                 waiting = self._batchReceived(packets, payload, isBinary)
-            except Disconnect as disconnect:
-                self.end(disconnect.code, None, disconnect.reason)
+            except Exception as error:
+                self._messageFailed(error)
                 return
 
     def _pongReceived(self) -> None:
@@ -323,7 +359,7 @@ class AGServerSocket(AGSocket):
         """
         Make the request of a call: by the option C{requestCreator} if given.
         """
-        creator = self.server.options.requestCreator
+        creator = self.server.requestCreator
         if creator is None:
             return AGRequest(socket, id, procedureName, data)
         return creator(socket, id, procedureName, data)
@@ -398,7 +434,7 @@ class AGServerSocket(AGSocket):
             (batching is not None and batching.isBuffering)
             or self._outbound.isWaiting
             or self._outboundPacketStream is not None
-            or self.server.hasMiddleware(OUTBOUND)
+            or OUTBOUND in self.server.middleware
         ):
             self._transmit("#publish", {"channel": publication.channel, "data": publication.data})
         elif self._transport.isPlain:

@@ -172,42 +172,32 @@ class Consumer(Generic[T]):
         buffer = self._buffer
         return len(buffer) if buffer and self.isAlive else 0
 
-    async def take(self) -> T | _End:
-        """
-        Take the next value or the end; waits while there is neither.
-        """
-        buffer = self._buffer
-        if not buffer:
-            buffer = await self._wait()
-        item = buffer.popleft()
-        if item.__class__ is _End and self.isAlive:
-            self._leave()
-        return item
-
     async def _next(self) -> IterationResult:
-        item = await self.take()
+        while not self._buffer:
+            await self._waiting()
+        item = self._buffer.popleft()
         if isinstance(item, _End):
+            self._leave()
             return IterationResult(item.value, True)
         return IterationResult(item, False)
 
-    async def _wait(self) -> deque[T | _End]:
+    def _waiting(self) -> _WakeUp:
+        """
+        @return: what to await while there is nothing to take. It may wake in vain.
+        """
         if self._isWaiting:
             raise InvalidActionError(f"Consumer {self.id} is already waiting for a value")
         if not self.isAlive:
             self.isAlive = True
             self.stream.setConsumer(self.id, self)
-        if self._wakeUp is None:
-            self._wakeUp = _WakeUp(self._cancelled)
+        wakeUp = self._wakeUp
+        if wakeUp is None:
+            wakeUp = self._wakeUp = _WakeUp(self._cancelled)
         if self.timeout is not None:
             self._timer = self._turns.callLater(self.timeout / 1000, self._timedOut)
         self._buffer = None  # an idle consumer keeps no empty buffer
         self._isWaiting = True
-        await self._wakeUp
-        while not self._buffer:
-            # Killed, taken away or returned between the wake-up and now: wait for what comes next.
-            self._isWaiting = True
-            await self._wakeUp
-        return self._buffer
+        return wakeUp
 
     def _timedOut(self) -> None:
         self._timer = None
@@ -268,8 +258,9 @@ class ConsumerLoop(Generic[T]):
 
     async def __anext__(self) -> T:
         consumer = self._consumer
-        buffer = consumer._buffer or await consumer._wait()
-        item = buffer.popleft()
+        while not consumer._buffer:
+            await consumer._waiting()
+        item = consumer._buffer.popleft()
         if item.__class__ is _End:
             consumer._leave()
             raise StopAsyncIteration
@@ -365,7 +356,13 @@ class WritableConsumableStream(ConsumableStream[T]):
         Give C{value} to every consumer.
         """
         for consumer in self._consumers.values():
-            consumer.write(value)
+            # As Consumer.write, without the call: this is the way of every event and every request.
+            if consumer._buffer is None:
+                consumer._buffer = deque((value,))
+            else:
+                consumer._buffer.append(value)
+            if consumer._isWaiting:
+                consumer._wakeSoon()
 
     def close(self, value: object = None) -> None:
         """

@@ -11,7 +11,8 @@ Both need just one delayed call for each turn in which anything happened at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -87,15 +88,31 @@ class Turns:
         Run everything that waits for the end of this turn now. For tests; a second call in one turn does no harm.
         """
         if self._call is not None:
-            self._call.cancel()
             self._turnEnded()
+
+    @contextmanager
+    def driven(self) -> Iterator[None]:
+        """
+        For a reactor that knows itself when its turn ends: within this context no delayed call is made for it; when it is
+        left, the turn has ended.
+        """
+        self._running = True
+        try:
+            yield
+        finally:
+            self._running = False
+            if self._wakeUps or self._settling or self._flushes:
+                self._turnEnded()
 
     def _schedule(self) -> None:
         if not self._running:
             self._call = self._reactor.callLater(0, self._turnEnded)
 
     def _turnEnded(self) -> None:
-        self._call = None
+        if self._call is not None:
+            if self._call.active():
+                self._call.cancel()
+            self._call = None
         self._running = True
         try:
             self._runWakeUps()

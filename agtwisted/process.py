@@ -1,0 +1,107 @@
+"""
+What a process that does nothing but serve may change in itself. C{twistd agserver} does; the library never.
+
+  - The reactor's clock becomes monotonic, so that a jump of the wall clock neither fires nor stops all timers.
+  - The garbage collector leaves alone what exists when the service is up, and looks at the rest less often.
+  - On Linux's C{epoll} reactor, polling is leaner: Twisted keeps a logging context for every event, for the sake of log
+    messages in its old style, and everything that is to happen at the end of a turn takes a delayed call. Here reads are
+    dispatched without the context, and the end of the turn comes when the events of one poll have been dispatched.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python import log as legacyLog
+
+from agtwisted.streams.turns import Turns
+
+log = Logger()
+
+
+def useMonotonicClock(reactor: Any) -> None:
+    """
+    Let a reactor measure time with the monotonic clock; what is scheduled already keeps its distance.
+    """
+    calls = reactor.getDelayedCalls()
+    shift = time.monotonic() - reactor.seconds()
+    reactor.seconds = time.monotonic
+    for call in calls:
+        call.time += shift
+        call.seconds = time.monotonic
+
+
+def tuneGarbageCollector() -> None:
+    """
+    To be called when the service is up: what exists now lives as long as the process.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def useLeanPolling(reactor: IReactorTime, turns: Turns) -> bool:
+    """
+    Let an C{epoll} reactor poll leaner.
+
+    @param turns: whose end comes with the end of each poll.
+    @return: whether it is such a reactor, with the internals that this leans on.
+    """
+    try:
+        from twisted.internet.epollreactor import EPollReactor
+    except ImportError:
+        return False
+    needed = ("_poller", "_selectables", "_doReadOrWrite", "_disconnectSelectable", "_POLL_IN")
+    if type(reactor) is not EPollReactor or not all(hasattr(reactor, name) for name in needed):
+        return False
+    lean = _LeanPolling(reactor, turns)
+    reactor.doIteration = lean.poll  # type: ignore[assignment,method-assign]
+    return True
+
+
+class _LeanPolling:
+    """
+    One turn of an C{epoll} reactor.
+    """
+
+    def __init__(self, reactor: Any, turns: Turns) -> None:
+        self._reactor = reactor
+        self._turns = turns
+        self._poll = reactor._poller.poll
+        self._selectables: dict[int, Any] = reactor._selectables
+        self._readable: int = reactor._POLL_IN
+
+    def poll(self, timeout: float | None) -> None:
+        """
+        Wait for events and dispatch them; then the turn ends.
+
+        @param timeout: seconds; C{None} for ever.
+        """
+        selectables, readable = self._selectables, self._readable
+        events = self._poll(-1 if timeout is None else timeout, len(selectables))
+        with self._turns.driven():
+            for descriptor, event in events:
+                selectable = selectables.get(descriptor)
+                if selectable is None:
+                    continue
+                if event == readable:
+                    self._read(selectable)
+                else:
+                    self._dispatch(selectable, descriptor, event)
+
+    def _read(self, selectable: Any) -> None:
+        try:
+            why = selectable.doRead()
+        except Exception as error:
+            log.failure("Reading from a connection has failed.")
+            why = error
+        if why:
+            self._reactor._disconnectSelectable(selectable, why, True)
+
+    def _dispatch(self, selectable: Any, descriptor: int, event: int) -> None:
+        reactor = self._reactor
+        legacyLog.callWithLogger(selectable, reactor._doReadOrWrite, selectable, descriptor, event)
