@@ -51,8 +51,24 @@ def _byStream(events: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def canonical(value: Any) -> str:
-    """Write a value so that equal values give equal text: order of keys aside, but 1, 1.0 and true being different."""
-    return json.dumps(value, sort_keys=True)
+    """
+    Write a value so that values which JavaScript clients cannot tell apart give equal text: order of keys aside, numbers
+    as doubles, but 1 and true being different.
+    """
+    return json.dumps(_asDoubles(value), sort_keys=True)
+
+
+def _asDoubles(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _asDoubles(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_asDoubles(member) for member in value]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            return float(value) + 0.0
+        except OverflowError:
+            return "beyond all numbers"
+    return value
 
 
 def _withoutPings(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -117,9 +133,10 @@ def _maskToken(token: str) -> Any:
     if not isinstance(claims, dict):
         return token
     expected = hmac.new(AUTH_KEY.encode(), f"{header}.{payload}".encode(), hashlib.sha256).digest()
-    life = claims["exp"] - claims["iat"] if {"exp", "iat"} <= claims.keys() and "<soon>" != claims["exp"] else None
+    times = [claims.get("iat"), claims.get("exp")]
+    near = all(_maskTime("exp", time) == "<soon>" for time in times)
     return {"header": algorithm, "claims": {name: _maskTime(name, value) for name, value in claims.items()},
-            "life": life if life is None or life < 1_000_000_000 else "long",
+            "life": times[1] - times[0] if near else None,
             "ourKey": _unbase64(signature) == expected}
 
 

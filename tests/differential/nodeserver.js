@@ -192,11 +192,17 @@ const PROCEDURES = {
   },
   login: async (socket, request) => {
     await socket.setAuthToken(request.data.token, request.data.options);
+    await sleep(1);
     request.end('in');
   },
   logout: async (socket, request) => {
     await socket.deauthenticate(request.data || undefined);
+    await sleep(1);
     request.end('out');
+  },
+  loginAtOnce: async (socket, request) => {
+    await socket.setAuthToken(request.data);
+    request.end('in');
   },
   forget: (socket, request) => {
     socket.deauthenticateSelf();
@@ -205,7 +211,8 @@ const PROCEDURES = {
   kickOut: async (socket, request) => {
     const {channel, message} = request.data || {};
     await socket.kickOut(channel, message);
-    request.end(socket.subscriptions());
+    await sleep(1);
+    request.end(socket.subscriptions().sort());
   },
   disconnect: async (socket, request) => {
     const {code, reason} = request.data || {};
@@ -223,7 +230,7 @@ const PROCEDURES = {
     authState: socket.authState,
     authToken: socket.authToken || null,
     signed: !!socket.signedAuthToken,
-    subscriptions: socket.subscriptions(),
+    subscriptions: socket.subscriptions().sort(),
     count: socket.channelSubscriptionsCount,
     url: socket.request.url
   }),
@@ -269,10 +276,11 @@ const PROCEDURES = {
     await server.exchange.invokePublish(request.data.channel, request.data.data);
     request.end();
   },
-  burst: (socket, request, server) => {
+  burst: async (socket, request, server) => {
     for (let i = 0; i < request.data.count; i++) {
       server.exchange.transmitPublish(request.data.channel, i);
     }
+    await sleep(1);
     request.end();
   },
   batch: (socket, request) => {

@@ -241,11 +241,18 @@ async def _slow(socket: Any, request: Any, server: Any) -> None:
 
 async def _login(socket: Any, request: Any, server: Any) -> None:
     await socket.setAuthToken(request.data.get("token"), **request.data.get("options", {}))
+    await sleep(1)
+    request.end("in")
+
+
+async def _loginAtOnce(socket: Any, request: Any, server: Any) -> None:
+    await socket.setAuthToken(request.data)
     request.end("in")
 
 
 async def _logout(socket: Any, request: Any, server: Any) -> None:
     await socket.deauthenticate(**(request.data or {}))
+    await sleep(1)
     request.end("out")
 
 
@@ -257,7 +264,8 @@ async def _forget(socket: Any, request: Any, server: Any) -> None:
 async def _kickOut(socket: Any, request: Any, server: Any) -> None:
     data = request.data or {}
     await socket.kickOut(data.get("channel"), data.get("message"))
-    request.end(socket.subscriptions())
+    await sleep(1)
+    request.end(sorted(socket.subscriptions()))
 
 
 async def _disconnect(socket: Any, request: Any, server: Any) -> None:
@@ -278,7 +286,7 @@ async def _terminate(socket: Any, request: Any, server: Any) -> None:
 async def _state(socket: Any, request: Any, server: Any) -> None:
     request.end({
         "state": socket.state, "authState": socket.authState, "authToken": socket.authToken,
-        "signed": bool(socket.signedAuthToken), "subscriptions": socket.subscriptions(),
+        "signed": bool(socket.signedAuthToken), "subscriptions": sorted(socket.subscriptions()),
         "count": socket.channelSubscriptionsCount, "url": socket.request.url})
 
 
@@ -328,6 +336,7 @@ async def _publish(socket: Any, request: Any, server: Any) -> None:
 async def _burst(socket: Any, request: Any, server: Any) -> None:
     for number in range(request.data["count"]):
         server.exchange.transmitPublish(request.data["channel"], number)
+    await sleep(1)
     request.end()
 
 
@@ -362,7 +371,7 @@ async def _bytes(socket: Any, request: Any, server: Any) -> None:
 
 PROCEDURES: dict[str, Callable[[Any, Any, Any], Awaitable[None]]] = {
     "echo": _echo, "empty": _empty, "nothing": _nothing, "fail": _fail, "twice": _twice, "slow": _slow,
-    "login": _login, "logout": _logout, "forget": _forget, "kickOut": _kickOut, "disconnect": _disconnect,
+    "login": _login, "loginAtOnce": _loginAtOnce, "logout": _logout, "forget": _forget, "kickOut": _kickOut, "disconnect": _disconnect,
     "disconnectFirst": _disconnectFirst, "terminate": _terminate, "state": _state, "counts": _counts, "call": _call,
     "tell": _tell, "tellAtOnce": _tellAtOnce, "pressure": _pressure, "raw": _raw, "publish": _publish, "burst": _burst, "batch": _batch, "cancelBatch": _cancelBatch,
     "startBatching": _startBatching, "stopBatching": _stopBatching, "bytes": _bytes}

@@ -38,6 +38,7 @@ SCRIPTS: list[Script] = [
         "disconnect-and-call": [hello(), send(invoke("disconnect", {"code": 4100}), invoke("echo", 1, 3))],
         "pongs": [hello(), raw("", "", "#2", "#1"), settle(), send(ECHO)],
         "server-transmits-then-answers": [hello(), wait(1), send(invoke("tellAtOnce", {"event": "x", "data": 1}))],
+        "server-logs-in-then-answers": [hello(), wait(1), send(invoke("loginAtOnce", {"u": 1}))],
         "kick-out-then-publish": [hello(), send(subscribe("a"), invoke("kickOut", {"channel": "a"}, 3), publish("a", 1, 4))],
         "publication-and-answer": [hello(), send(subscribe("a")), wait(2), send(
             invoke("publish", {"channel": "a", "data": 1}, 3))],
