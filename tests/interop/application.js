@@ -87,16 +87,16 @@ class Application {
 
   // Records
 
-  record(stream, name) {
+  record(emitter, name, label) {
     (async () => {
-      for await (let event of stream.listener(name)) {
-        this.report(stream === this.server ? name : `socket.${name}`, describe(event));
-      }
+      for await (let event of emitter.listener(name)) this.report(label, describe(event));
     })();
   }
 
   setUpRecords() {
-    for (let name of this.plan.serverEvents || SERVER_EVENTS) this.record(this.server, name);
+    for (let name of this.plan.serverEvents || SERVER_EVENTS) this.record(this.server, name, name);
+    for (let name of this.plan.brokerEvents || []) this.record(this.server.brokerEngine, name, `broker.${name}`);
+    for (let name of this.plan.exchangeEvents || []) this.record(this.server.exchange, name, `exchange.${name}`);
   }
 
   setUpBroker() {
@@ -127,6 +127,7 @@ class Application {
     for (let key of ['type', 'channel', 'procedure', 'receiver']) {
       if (rule[key] != null && rule[key] !== action[key]) return false;
     }
+    if (rule.contains != null && !String(action.data).includes(rule.contains)) return false;
     if (rule.user != null && rule.user !== (action.authToken || {}).username) return false;
     if (rule.query != null && !(action.request || action.socket.request).url.includes(rule.query)) return false;
     return true;
@@ -168,7 +169,7 @@ class Application {
   setUpSockets() {
     (async () => {
       for await (let { socket } of this.server.listener('handshake')) {
-        for (let name of this.plan.socketEvents || []) this.record(socket, name);
+        for (let name of this.plan.socketEvents || []) this.record(socket, name, `socket.${name}`);
         if (this.plan.publishOnUnsubscribe) this.publishOnUnsubscribe(socket);
       }
     })();
@@ -199,7 +200,7 @@ class Application {
     for (let name of this.plan.procedures || []) this.procedure(socket, name, (request) => request.end([name, request.data]));
     for (let name of this.plan.receivers || ['note']) this.receive(socket, name);
     if (this.plan.once) this.answerOnce(socket, this.plan.once);
-    if (this.plan.slow) this.consumeSlowly(socket, this.plan.slow);
+    if (this.plan.slow) this.consumeSlowly(socket.receiver(this.plan.slow));
   }
 
   async procedure(socket, name, answer) {
@@ -219,9 +220,9 @@ class Application {
     request.end('once');
   }
 
-  async consumeSlowly(socket, name) {
+  async consumeSlowly(stream) {
     let count = 0;
-    for await (let data of socket.receiver(name)) {
+    for await (let data of stream) {
       this.report('slowStarted', { data });
       await this.gates.wait(`slow${count++}`);
       this.report('slowHandled', { data });
@@ -291,6 +292,18 @@ class Application {
       for await (let data of this.server.exchange.channel(channel)) this.report('watchedToo', { channel, data });
     })();
     return this.command_exchange({ channel });
+  }
+
+  command_watchSlowly({ channel }) {
+    this.consumeSlowly(this.server.exchange.subscribe(channel));
+  }
+
+  command_exchangeBackpressure({ channel }) {
+    let { exchange } = this.server;
+    return {
+      all: exchange.getBackpressure(), channels: exchange.getAllChannelsBackpressure(),
+      channel: exchange.channel(channel).getBackpressure()
+    };
   }
 
   command_unwatch({ channel }) {

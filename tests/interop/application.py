@@ -173,6 +173,10 @@ class Application:
     def _setUpRecords(self) -> None:
         for name in self.plan.get("serverEvents", SERVER_EVENTS):
             self._run(self._record(self.server, name, name))
+        for name in self.plan.get("brokerEvents", []):
+            self._run(self._record(self.server.brokerEngine, name, f"broker.{name}"))
+        for name in self.plan.get("exchangeEvents", []):
+            self._run(self._record(self.server.exchange, name, f"exchange.{name}"))
 
     async def _record(self, emitter: Any, name: str, label: str) -> None:
         async for event in emitter.listener(name):
@@ -232,6 +236,8 @@ class Application:
         if any(name in rule and rule[name] != getattr(action, name, None) for name in names):
             return False
         if "user" in rule and rule["user"] != (action.authToken or {}).get("username"):
+            return False
+        if "contains" in rule and rule["contains"] not in str(action.data):
             return False
         return rule.get("query", "") in self._request(action).url
 
@@ -296,7 +302,7 @@ class Application:
         if "once" in self.plan:
             self._run(self._answerOnce(socket, self.plan["once"]))
         if "slow" in self.plan:
-            self._run(self._consumeSlowly(socket, self.plan["slow"]))
+            self._run(self._consumeSlowly(socket.receiver(self.plan["slow"])))
 
     async def _answer(self, socket: AGServerSocket, name: str, answer: Callable[[AGRequest], Any]) -> None:
         async for request in socket.procedure(name):
@@ -315,9 +321,9 @@ class Application:
         request = await socket.procedure(name).once()
         request.end("once")
 
-    async def _consumeSlowly(self, socket: AGServerSocket, name: str) -> None:
+    async def _consumeSlowly(self, stream: Any) -> None:
         count = 0
-        async for data in socket.receiver(name):
+        async for data in stream:
             self.report("slowStarted", {"data": data})
             await self.gates.wait(f"slow{count}")
             count += 1
@@ -402,6 +408,23 @@ class Application:
             self.report(label, {"channel": name, "data": data})
         if label == "watched":
             self.report("watchEnded", {"channel": name})
+
+    def command_watchSlowly(self, channel: str) -> None:
+        """
+        Subscribe on the server, with a consumer that takes its time.
+        """
+        self._run(self._consumeSlowly(self.server.exchange.subscribe(channel)))
+
+    def command_exchangeBackpressure(self, channel: str) -> dict[str, int]:
+        """
+        Tell what waits for the server's own consumers.
+        """
+        exchange = self.server.exchange
+        return {
+            "all": exchange.getBackpressure(),
+            "channels": exchange.getAllChannelsBackpressure(),
+            "channel": exchange.channel(channel).getBackpressure(),
+        }
 
     def command_unwatch(self, channel: str) -> dict[str, Any]:
         """

@@ -222,7 +222,9 @@ def run(
     return Deferred.fromCoroutine(_play(reactor, server, [node, *command], outcome, take))
 
 
-async def _play(reactor: Any, way: str, command: list[str], outcome: Run, take: Callable[[dict[str, Any]], None]) -> Run:
+async def _play(
+    reactor: Any, way: str, command: list[str], outcome: Run, take: Callable[[dict[str, Any]], None]
+) -> Run:
     ended: Deferred[None] = Deferred()
     process = NodeProcess(reactor, way, ended, take)
     transport = IReactorProcess(reactor).spawnProcess(process, command[0], command, env=None, path=str(HERE))

@@ -97,7 +97,7 @@ class ModernScenario extends Scenario {
 }
 
 const TOPICS = ['connecting', 'calls', 'data', 'channels', 'authentication', 'middleware', 'batching', 'pings', 'closing',
-  'streams', 'load'];
+  'streams', 'frames', 'load'];
 const TIMED = [...Object.keys(require('./modern/pings')), 'serverBatchesOnHandshake', 'serverStopsBatchingAfterAWhile',
   'clientBatchesItsSubscriptions', 'expiryDuringTheConnection'];
 

@@ -330,6 +330,25 @@ async function signingFailureClosesTheConnection(t) {
   assert.equal((await server.wait('closure')).code, 4002);
 }
 
+async function algorithmCannotBeChosen(t) {
+  let server = await t.serve();
+  let client = await t.loggedIn(server, { username: 'ann', options: { algorithm: 'HS512' } });
+  let { warning } = await server.wait('warning');
+  assert.deepEqual([warning.name, warning.message],
+    ['InvalidArgumentsError', 'Cannot change auth token algorithm at runtime - It must be specified as a config option on launch']);
+  assert.equal(JSON.parse(Buffer.from(client.signedAuthToken.split('.')[0], 'base64url')).alg, 'HS256');
+}
+
+async function serverForgetsWithoutTellingTheClient(t) {
+  let server = await t.serve();
+  let client = await t.loggedIn(server, { username: 'ann' });
+  await server.call('script', { steps: [['deauthenticateSelf']] });
+  assert.equal((await server.wait('deauthentication')).oldAuthToken.username, 'ann');
+  await client.invoke('echo');
+  assert.equal(client.authState, 'authenticated');
+  assert.equal((await server.call('socket')).authState, 'unauthenticated');
+}
+
 async function tokenBeforeTheHandshakeIsDone(t) {
   let server = await t.serve({ rules: [{ line: 'handshake', type: 'handshakeSC', setAuthToken: { username: 'ann' } }] });
   let client = await t.connected(server);
@@ -341,7 +360,7 @@ async function tokenBeforeTheHandshakeIsDone(t) {
 
 async function expiryDuringTheConnection(t) {
   let server = await t.serve({ rules: [{ line: 'inbound' }] });
-  let exp = Math.floor(Date.now() / 1000) + 1;
+  let exp = Math.ceil(Date.now() / 1000) + 1;
   let client = await t.connected(server, { authEngine: t.store(t.sign({ username: 'ann', exp })) });
   assert.equal(client.authState, 'authenticated');
   await t.quiet(exp * 1000 - Date.now() + 20);
@@ -443,5 +462,5 @@ module.exports = {
   authenticateWithAGoodToken, authenticateWithABadToken, authenticateWithATokenOfTheFuture, expiryOptions, distantExpiry,
   signingFailureClosesTheConnection, tokenBeforeTheHandshakeIsDone, expiryDuringTheConnection,
   channelsThatWaitForAuthentication, waitingChannelsAndAuthenticate, subscriptionsBeforeAFailingAuthenticate,
-  disconnectDuringAuthenticate, authenticateReconnects, keyPairs
+  algorithmCannotBeChosen, serverForgetsWithoutTellingTheClient, disconnectDuringAuthenticate, authenticateReconnects, keyPairs
 };

@@ -208,6 +208,65 @@ async function kickOutOfAll(t) {
   assert.deepEqual(server.log.all('socket.error'), []);
 }
 
+async function orderAcrossChannels(t) {
+  let server = await t.serve();
+  let [writer, reader] = [await t.connected(server), await t.connected(server)];
+  await t.subscribed(reader, 'a', 'b', 'c');
+  for (let n of range(60)) writer.transmitPublish('abc'[n % 3], n);
+  await t.log(reader).wait('published', 60);
+  assert.deepEqual(t.log(reader).all('published').map((event) => event.data), range(60));
+}
+
+// A subscriber that comes and goes gets a message once or not at all, in order, and all while it is subscribed.
+async function comingAndGoing(t) {
+  let server = await t.serve();
+  let writer = await t.connected(server);
+  let readers = await Promise.all(range(5).map(() => t.connected(server)));
+  let writing = true;
+  let published = (async () => {
+    for (let n = 0; writing; n++) await writer.invokePublish('news', n);
+  })();
+  await Promise.all(readers.map(async (reader) => {
+    let heard = [];
+    t.follow(reader.channel('news'), (data) => heard.push(data));
+    for (let round of range(8)) {
+      reader.subscribe('news');
+      await t.log(reader).wait('subscribe', round + 1);
+      let start = heard.length;
+      while (heard.length < start + 10) await t.settle();
+      reader.unsubscribe('news');
+      await reader.invoke('echo');
+      await t.settle();
+      let run = heard.slice(start);
+      assert.deepEqual(run, range(run.length).map((n) => run[0] + n));
+    }
+    assert.deepEqual(heard, [...new Set(heard)].sort((a, b) => a - b));
+  }));
+  writing = false;
+  await published;
+  await server.settle();
+  assert.deepEqual((await server.call('exchange', { channel: 'news' })).broker, []);
+}
+
+async function brokerAndExchangeEvents(t) {
+  let server = await t.serve({ brokerEvents: ['subscribe', 'unsubscribe', 'publish'], exchangeEvents: ['subscribe', 'unsubscribe'] });
+  let [one, two] = [await t.connected(server), await t.connected(server)];
+  await t.subscribed(one, 'news');
+  await t.subscribed(two, 'news');
+  await one.invokePublish('news', 'hello');
+  await server.call('watch', { channel: 'news' });
+  one.unsubscribe('news');
+  two.disconnect();
+  await server.wait('unsubscription', 2);
+  await server.call('unwatch', { channel: 'news' });
+  await server.wait('broker.unsubscribe');
+  assert.deepEqual(server.log.all('broker.subscribe'), [{ channel: 'news' }]);
+  assert.deepEqual(server.log.all('broker.publish'), [{ channel: 'news', data: 'hello' }]);
+  assert.deepEqual(server.log.all('broker.unsubscribe'), [{ channel: 'news' }]);
+  assert.deepEqual(server.log.all('exchange.subscribe'), [{ channel: 'news' }]);
+  assert.deepEqual(server.log.all('exchange.unsubscribe'), [{ channel: 'news' }]);
+}
+
 async function channelLimit(t) {
   let server = await t.serve({ options: { socketChannelLimit: 2 } });
   let client = await t.connected(server);
@@ -349,7 +408,7 @@ async function subscriptionsComeBackAfterAReconnect(t) {
 module.exports = {
   subscribeThenPublish, subscribedAndPublishedBeforeConnecting, messagesFromOthersInOrder, burstToASlowConsumer,
   unsubscribeEndsDelivery, subscribeAndUnsubscribeInAllOrders, subscriptionEvents, manyChannels, similarNamesAreApart,
-  channelPrefixOfTheClient, publishFromTheExchange, exchangeSubscribes, kickOutOfOne, kickOutOfSeveral, kickOutOfAll, channelLimit,
+  channelPrefixOfTheClient, publishFromTheExchange, exchangeSubscribes, kickOutOfOne, orderAcrossChannels, comingAndGoing, brokerAndExchangeEvents, kickOutOfSeveral, kickOutOfAll, channelLimit,
   clientPublishMayBeForbidden, malformedRequests, unsubscribingFromNothing, slowUnsubscriptionKeepsTheOrder,
   disconnectEndsSubscriptions, farewellsDoNotReachTheOneWhoLeft, farewellsWithASlowBroker, disconnectWhileSubscribing,
   subscriptionsComeBackAfterAReconnect

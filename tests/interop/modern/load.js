@@ -35,6 +35,32 @@ async function fiveHundredClients(t) {
   assert.deepEqual(server.log.all('warning'), []);
 }
 
+async function everybodyComesBackAfterARestart(t) {
+  let server = await t.serve(QUIETLY);
+  let clients = range(100).map(() => t.client(server, { autoReconnect: true, autoReconnectOptions: { initialDelay: 20, randomness: 50, multiplier: 1 } }));
+  let heard = await Promise.all(clients.map((client) => t.subscribed(client, 'everyone')));
+  await server.stop();
+  await Promise.all(clients.map((client) => t.log(client).wait('disconnect')));
+  await server.start(server.port);
+  await Promise.all(clients.map((client) => t.log(client).wait('subscribe', 2)));
+  await server.call('publish', { channel: 'everyone', data: 'welcome back' });
+  await Promise.all(clients.map((client) => t.log(client).wait('published')));
+  for (let messages of heard) assert.deepEqual(messages, ['welcome back']);
+  assert.equal((await server.call('counts')).clientsCount, 100);
+}
+
+async function everybodyReconnectsAtOnce(t) {
+  let server = await t.serve(QUIETLY);
+  let clients = await Promise.all(range(50).map(() => t.loggedIn(server, { username: 'ann' })));
+  for (let round of range(3)) {
+    for (let client of clients) client.reconnect();
+    await Promise.all(clients.map((client) => t.log(client).wait('connect', round + 2)));
+  }
+  for (let client of clients) assert.equal(client.authState, 'authenticated');
+  await server.wait('disconnection', 150);
+  assert.equal((await server.call('counts')).clientsCount, 50);
+}
+
 async function manyCallsAtOnce(t) {
   let server = await t.serve();
   let client = await t.connected(server);
@@ -42,4 +68,5 @@ async function manyCallsAtOnce(t) {
   assert.deepEqual(answers, range(2000).map((n) => ({ n })));
 }
 
-module.exports = { aHundredClientsInOneBurst, fiveHundredClients, manyCallsAtOnce };
+module.exports = { aHundredClientsInOneBurst, fiveHundredClients, everybodyComesBackAfterARestart, everybodyReconnectsAtOnce,
+  manyCallsAtOnce };

@@ -102,7 +102,80 @@ async function outboundBackpressure(t) {
   assert.equal((await server.call('backpressure')).outbound, 0);
 }
 
+async function closedReceiverTakesWhatIsBuffered(t) {
+  let server = await t.serve({ slow: 'work' });
+  let client = await t.connected(server);
+  for (let n of range(5)) client.transmit('work', n);
+  await client.invoke('echo');
+  await server.call('script', { steps: [['closeReceiver', 'work']] });
+  client.transmit('work', 'after the end');
+  await client.invoke('echo');
+  for (let n of range(6)) await server.call('open', { gate: `slow${n}` });
+  assert.deepEqual(await server.wait('slowEnded'), { count: 5 });
+}
+
+async function killedReceiverDropsWhatIsBuffered(t) {
+  let server = await t.serve({ slow: 'work' });
+  let client = await t.connected(server);
+  for (let n of range(5)) client.transmit('work', n);
+  await client.invoke('echo');
+  await server.call('script', { steps: [['killReceiver', 'work']] });
+  for (let n of range(5)) await server.call('open', { gate: `slow${n}` });
+  assert.deepEqual(await server.wait('slowEnded'), { count: 1 });
+}
+
+async function closedProcedureIsServedNoMore(t) {
+  let server = await t.serve();
+  let client = await t.connected(server);
+  await server.call('script', { steps: [['closeProcedure', 'echo']] });
+  assert.equal((await t.failure(client.invoke('echo', 1, { ackTimeout: 100 }))).name, 'TimeoutError');
+  assert.equal(await client.invoke('nothing'), undefined);
+  await server.call('script', { steps: [['killAllProcedures']] });
+  assert.equal((await t.failure(client.invoke('nothing', 1, { ackTimeout: 100 }))).name, 'TimeoutError');
+}
+
+async function backpressureInRawMiddleware(t) {
+  let server = await t.serve({ rules: [{ line: 'inboundRaw', contains: '"note"', hold: 'door' }] });
+  let client = await t.connected(server);
+  let pressures = [];
+  for (let n of range(4)) {
+    client.transmit('note', n);
+    while ((await server.call('backpressure')).inbound < n + 1) await t.settle();
+    pressures.push(await server.call('backpressure'));
+  }
+  assert.deepEqual(pressures.map(({ inbound, total }) => [inbound, total]), [[1, 1], [2, 2], [3, 3], [4, 4]]);
+  await server.call('open', { gate: 'door' });
+  await server.wait('received', 4);
+  assert.equal((await server.call('backpressure')).inbound, 0);
+  assert.deepEqual(server.log.all('received').map((event) => event.data), range(4));
+}
+
+async function backpressureOfTheExchange(t) {
+  let server = await t.serve();
+  let client = await t.connected(server);
+  await server.call('watchSlowly', { channel: 'news' });
+  for (let n of range(10)) await client.invokePublish('news', n);
+  await server.wait('slowStarted');
+  assert.deepEqual(await server.call('exchangeBackpressure', { channel: 'news' }), { all: 9, channels: 9, channel: 9 });
+  for (let n of range(10)) await server.call('open', { gate: `slow${n}` });
+  await server.wait('slowHandled', 10);
+  assert.deepEqual(await server.call('exchangeBackpressure', { channel: 'news' }), { all: 0, channels: 0, channel: 0 });
+  assert.deepEqual(server.log.all('slowHandled').map((event) => event.data), range(10));
+}
+
+async function endComesLast(t) {
+  let events = ['disconnect', 'close', 'unsubscribe', 'end'];
+  let server = await t.serve({ socketEvents: events });
+  let client = await t.connected(server);
+  await t.subscribed(client, 'news');
+  client.disconnect();
+  await server.wait('socket.end');
+  assert.deepEqual(server.log.names(...events.map((name) => `socket.${name}`)), events.map((name) => `socket.${name}`));
+}
+
 module.exports = {
+  closedReceiverTakesWhatIsBuffered, killedReceiverDropsWhatIsBuffered, closedProcedureIsServedNoMore,
+  backpressureInRawMiddleware, backpressureOfTheExchange, endComesLast,
   cleanUpModeKill, cleanUpModeClose, cleanUpModeNone, disconnectDoesNotWaitBehindMessages, backpressureOfSlowConsumers,
   inboundBackpressure, outboundBackpressure
 };
