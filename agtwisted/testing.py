@@ -1,9 +1,9 @@
 """
 Clients in memory, to test an application with: no network, no waiting, and time that the test itself moves on.
 
-A test makes its server with a L{Clock<twisted.internet.task.Clock>} as the reactor and lets L{connect} bring it clients.
-What a client does has happened when the call returns, answers included, unless it waits for time or for something that
-the application awaits::
+A test makes its server with a L{Clock<twisted.internet.task.Clock>} as the reactor and lets L{connect} bring it
+clients. What a client does has happened when the call returns, answers included, unless it waits for time or for
+something that the application awaits::
 
     from twisted.internet.defer import Deferred
     from twisted.internet.task import Clock
@@ -203,8 +203,8 @@ class FakeClient:
     @ivar packets: every message that has come, decoded; a batch is one list. Pings are not among them.
     @ivar pingCount: how many pings have come.
     @ivar answersPings: whether it answers pings. Set it to C{False} for a client that has fallen silent.
-    @ivar procedures: what the server can call, by name: functions that get the data and return the answer, or a Deferred
-        that fires with it. What they raise is the answer's error. Calls of other names stay unanswered.
+    @ivar procedures: what the server can call, by name: functions that get the data and return the answer, or a
+        Deferred that fires with it. What they raise is the answer's error. Calls of other names stay unanswered.
     @ivar closeCode: what the connection was closed with: by the server's code, or 1006 if it was dropped; C{None} while
         it is open and when the client itself has closed it.
     @ivar closeReason: the reason that the server has given, C{None} if none.
@@ -274,8 +274,9 @@ class FakeClient:
         Call a procedure of the server.
 
         @param data: what it is called with; left out, with nothing.
-        @return: fires with the answer's data; fails with its error, or with L{BadConnectionError} when the connection is
-            gone. There is no timeout: a call that nobody answers has no result.
+        @return: fires with the answer's data; fails with its error, or with L{BadConnectionError} when the connection
+            is gone. There is no timeout: a call that nobody answers has no result. A failure that the test does not
+            look at makes it fail.
         """
         if not self._transport.isOpen:
             return fail(self._aborted(event))
@@ -320,7 +321,8 @@ class FakeClient:
         """
         Send messages, all in one turn, and let the server handle them.
 
-        @param messages: text and bytes are sent as they are; anything else is a packet, or a batch of packets, to encode.
+        @param messages: text and bytes are sent as they are; anything else is a packet, or a batch of packets, to
+            encode.
         """
         for message in messages:
             if self.socket is None or not self._transport.isOpen:
@@ -343,8 +345,8 @@ class FakeClient:
 
     def settle(self) -> None:
         """
-        Let everything happen that waits for the end of the reactor's turn. What the client does ends with it; what a test
-        has the server do is followed by it.
+        Let everything happen that waits for the end of the reactor's turn. What a client does ends with it; when a
+        test has the server do something, it calls this itself.
         """
         self._server.reactor.advance(0)  # type: ignore[attr-defined]
 
@@ -454,10 +456,10 @@ class FakeClient:
             answer.addCallback(lambda answer: self.send({"rid": packet["cid"], **answer}))
 
     def _answerReceived(self, packet: dict[str, Any]) -> None:
-        _, answered = self._calls.pop(packet.get("rid"), ("", None))  # type: ignore[call-overload]
-        if answered is not None:
+        call = self._calls.pop(packet["rid"], None) if "rid" in packet else None
+        if call is not None:
             error = hydrateError(packet.get("error"))
-            answered.callback(packet.get("data") if error is None else Failure(error))
+            call[1].callback(packet.get("data") if error is None else Failure(error))
 
     # ---- the end
 
