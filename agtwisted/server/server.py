@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from agtwisted.errors import InvalidActionError, InvalidArgumentsError, ServerProtocolError
 from agtwisted.options import ServerOptions, seconds
@@ -108,7 +109,7 @@ class AGServer(AsyncStreamEmitter):
         self.clients: dict[str, AGServerSocket] = {}
         self.pendingClients: dict[str, AGServerSocket] = {}
         self.isReady = False
-        self._started: Deferred[None] | None = None
+        self._started: Deferred[list[Failure]] | None = None
         self.sourcePort: int | None = None
         self.host: str | None = None
         self.secure = False
@@ -153,9 +154,15 @@ class AGServer(AsyncStreamEmitter):
         @return: fires when the server is ready; fails with what the broker fails with.
         """
         if self._started is None:
-            self._started = Deferred.fromCoroutine(self._start())
+            # A failure in a list does not travel by itself: each caller gets it, and nobody is left with it.
+            self._started = Deferred.fromCoroutine(self._start()).addCallbacks(lambda _: [], lambda failure: [failure])
         done: Deferred[None] = Deferred()
-        self._started.addBoth(lambda result: done.callback(result) or result)  # type: ignore[func-returns-value]
+
+        def tell(failures: list[Failure]) -> list[Failure]:
+            done.callback(failures[0] if failures else None)
+            return failures
+
+        self._started.addCallback(tell)
         return done
 
     async def _start(self) -> None:
