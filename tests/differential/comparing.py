@@ -14,17 +14,18 @@ from .player import Trouble
 from .steps import Script
 
 
-def verdict(script: Script, reference: Any, ours: Any) -> str | None:
+def verdict(script: Script, reference: Any, ours: Any, *, equal: bool = False) -> str | None:
     """
     Compare the answers of both sides.
 
+    @param equal: whether deliberate differences are left out of account.
     @return: None if all is as it should be, otherwise what is not, for people to read.
     """
     for name, answers in (("The reference", reference), ("agtwisted", ours)):
         if isinstance(answers, Trouble):
             return f"{name} could not be asked: {answers.text}"
     theirs, mine = mask(reference), mask(ours)
-    difference = DELIBERATE.get(script.name)
+    difference = None if equal else DELIBERATE.get(script.name)
     if difference is None:
         return None if canonical(theirs) == canonical(mine) else explain("reference", theirs, "agtwisted", mine)
     return _deliberateVerdict(difference, theirs, mine)

@@ -8,9 +8,10 @@ entry whose difference has gone fails as well, so that this list stays true.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 Answers = dict[str, Any]
 

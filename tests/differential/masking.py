@@ -133,10 +133,10 @@ def _maskToken(token: str) -> Any:
     if not isinstance(claims, dict):
         return token
     expected = hmac.new(AUTH_KEY.encode(), f"{header}.{payload}".encode(), hashlib.sha256).digest()
-    times = [claims.get("iat"), claims.get("exp")]
-    near = all(_maskTime("exp", time) == "<soon>" for time in times)
+    issued, expires = claims.get("iat"), claims.get("exp")
+    near = _maskTime("iat", issued) == _maskTime("exp", expires) == "<soon>"
     return {"header": algorithm, "claims": {name: _maskTime(name, value) for name, value in claims.items()},
-            "life": times[1] - times[0] if near else None,
+            "life": expires - issued if near else None,
             "ourKey": _unbase64(signature) == expected}
 
 

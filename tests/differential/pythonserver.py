@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any, AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
+from typing import Any
 
 from twisted.internet import reactor as installedReactor
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -370,11 +371,12 @@ async def _bytes(socket: Any, request: Any, server: Any) -> None:
 
 
 PROCEDURES: dict[str, Callable[[Any, Any, Any], Awaitable[None]]] = {
-    "echo": _echo, "empty": _empty, "nothing": _nothing, "fail": _fail, "twice": _twice, "slow": _slow,
-    "login": _login, "loginAtOnce": _loginAtOnce, "logout": _logout, "forget": _forget, "kickOut": _kickOut, "disconnect": _disconnect,
-    "disconnectFirst": _disconnectFirst, "terminate": _terminate, "state": _state, "counts": _counts, "call": _call,
-    "tell": _tell, "tellAtOnce": _tellAtOnce, "pressure": _pressure, "raw": _raw, "publish": _publish, "burst": _burst, "batch": _batch, "cancelBatch": _cancelBatch,
-    "startBatching": _startBatching, "stopBatching": _stopBatching, "bytes": _bytes}
+    "echo": _echo, "empty": _empty, "nothing": _nothing, "fail": _fail, "twice": _twice, "slow": _slow, "login":
+    _login, "loginAtOnce": _loginAtOnce, "logout": _logout, "forget": _forget, "kickOut": _kickOut, "disconnect":
+    _disconnect, "disconnectFirst": _disconnectFirst, "terminate": _terminate, "state": _state, "counts": _counts,
+    "call": _call, "tell": _tell, "tellAtOnce": _tellAtOnce, "pressure": _pressure, "raw": _raw, "publish":
+    _publish, "burst": _burst, "batch": _batch, "cancelBatch": _cancelBatch, "startBatching": _startBatching,
+    "stopBatching": _stopBatching, "bytes": _bytes}
 
 
 class Control(LineReceiver):

@@ -5,8 +5,9 @@ What a script consists of: plain values that say what a raw client does, one aft
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Sequence
+from typing import Any
 
 from .wire import BINARY, TEXT, encodeFrame
 

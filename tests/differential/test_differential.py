@@ -4,7 +4,8 @@ Plays every script to the Node server and to agtwisted, all in one run, and comp
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred

@@ -10,11 +10,11 @@ from .tokens import BOB, GOOD, TOKENS
 from .values import ECHO
 
 SCRIPTS: list[Script] = [
-    Script(f"events-{name}-v{version}", steps, {"protocolVersion": version}, events=True)  # type: ignore[arg-type]
+    Script(f"events-{name}-v{version}", steps, {"protocolVersion": version}, events=True)
     for version in (1, 2)
     for name, steps in {
-        "whole-life": [hello(), send(subscribe("a"), publish("a", 1), invoke("login", {"token": {"u": 1}}, 4)), wait(6),
-                       send(invoke("#unsubscribe", "a", 5), invoke("logout", cid=6)), wait(9), close(1000, "end")],
+        "whole-life": [hello(), send(subscribe("a"), publish("a", 1)), wait(4), send(invoke("login", {"token": {"u": 1}}, 4)), wait(6),
+                       send(invoke("#unsubscribe", "a", 5)), wait(7), send(invoke("logout", cid=6)), wait(9), close(1000, "end")],
         "authenticated-life": [hello(token=GOOD), send(subscribe("a")), wait(2), close(4100, "end")],
         "bad-token-life": [hello(token=TOKENS["other-key"]), settle(), close(1001)],
         "two-users": [hello(token=GOOD), wait(1), connect("b"), hello(token=BOB, client="b"), wait(1, "b"),

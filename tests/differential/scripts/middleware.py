@@ -46,7 +46,7 @@ for kind, (line, steps) in ACTIONS.items():
         SCRIPTS += [
             Script(f"middleware-{kind}-allow-v{version}", [hello(), *steps], options, {"middleware": {line: []}}, events=True),
             Script(f"middleware-{kind}-delay-v{version}", [hello(), *steps, wait(ANSWERS[kind])], options,
-                   {"middleware": {line: rules(kind, delay=60)}}),
+                   {"middleware": {line: rules(kind, delay=300)}}),
         ]
     for name, block in BLOCKS.items():
         SCRIPTS.append(Script(f"middleware-{kind}-block-{name}", [hello(), *steps], {},
@@ -119,7 +119,7 @@ SCRIPTS += [
         send(publish("a", 1)), wait(4), wait(3, "b")], app={"middleware": {"outbound": []}}, events=True),
     Script("middleware-outbound-delay-order", [hello(), send(subscribe("a"), publish("a", 1), invoke("tell", {"event": "x"}, 4),
                                                              ECHO), wait(6)],
-           app={"middleware": {"outbound": rules("publishOut", delay=60)}}),
+           app={"middleware": {"outbound": rules("publishOut", delay=300)}}),
     Script("middleware-token-expired", [hello(), send(invoke("login", {"token": {"u": 1, "exp": 1000000000}})), settle(),
                                         send(invoke("echo", 1, 3), subscribe("a", 4), publish("a", 1, 5))],
            app={"middleware": {"inbound": []}}, events=True),

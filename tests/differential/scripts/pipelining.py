@@ -10,7 +10,7 @@ from .tokens import GOOD
 from .values import ECHO
 
 SCRIPTS: list[Script] = [
-    Script(f"pipelined-{name}-v{version}", steps, {"protocolVersion": version}, pipelined=True)  # type: ignore[arg-type]
+    Script(f"pipelined-{name}-v{version}", steps, {"protocolVersion": version}, pipelined=True)
     for version in (1, 2)
     for name, steps in {
         "handshake-call": [send(handshake(), ECHO)],

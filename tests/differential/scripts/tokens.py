@@ -112,7 +112,7 @@ for version in (1, 2):
     options = {"protocolVersion": version}
     SCRIPTS += [
         Script(f"token-login-v{version}", [
-            hello(), send(invoke("login", {"token": {"username": "carol"}}), invoke("state", cid=3))], options, events=True),
+            hello(), send(invoke("login", {"token": {"username": "carol"}})), wait(3), send(invoke("state", cid=3))], options, events=True),
         Script(f"token-login-again-v{version}", [
             hello(), send(invoke("login", {"token": {"username": "carol"}})), wait(3),
             send(invoke("login", {"token": {"username": "dave"}}, 3)), wait(5), send(invoke("state", cid=4))], options,
@@ -130,19 +130,20 @@ SCRIPTS += [
     Script("token-login-life", [hello(), send(invoke("login", {"token": {"a": 1}, "options": {"expiresIn": 50}}))]),
     Script("token-login-life-default", [hello(), send(invoke("login", {"token": {"a": 1}}))], {"authDefaultExpiry": 77}),
     Script("token-login-exp-claim", [hello(), send(
-        invoke("login", {"token": {"exp": 33197904000}, "options": {"expiresIn": 50}}), invoke("state", cid=3))]),
-    Script("token-login-empty", [hello(), send(invoke("login", {"token": {}}), invoke("state", cid=3))]),
+        invoke("login", {"token": {"exp": 33197904000}, "options": {"expiresIn": 50}})), wait(3), send(invoke("state", cid=3))]),
+    Script("token-login-empty", [hello(), send(invoke("login", {"token": {}})), wait(3), send(invoke("state", cid=3))]),
     Script("token-login-nested", [hello(), send(invoke("login", {"token": {"roles": ["a", {"b": None}], "é": "ü"}}))]),
     Script("token-login-cannot-sign", [hello(), send(
         invoke("login", {"token": {"iss": "x"}, "options": {"issuer": "y"}})), settle()], events=True),
     Script("token-login-issuer", [hello(), send(
         invoke("login", {"token": {"u": 1}, "options": {"issuer": "y", "audience": "z", "subject": "s"}}))]),
     Script("token-login-acknowledged", [hello(), send(invoke(
-        "login", {"token": {"a": 1}, "options": {"rejectOnFailedDelivery": True}})), wait(2), send({"rid": 1}),
+        "login", {"token": {"a": 1}, "options": {"rejectOnFailedDelivery": True}})), wait(2), send({"rid": 1}), wait(3),
         send(invoke("state", cid=3))], events=True),
     Script("token-login-refused-by-client", [hello(), send(invoke(
         "login", {"token": {"a": 1}, "options": {"rejectOnFailedDelivery": True}})), wait(2),
-        send({"rid": 1, "error": {"name": "E", "message": "no room"}}), send(invoke("state", cid=3))], events=True),
+        send({"rid": 1, "error": {"name": "E", "message": "no room"}}), wait(3),
+        send(invoke("state", cid=3))], events=True),
     Script("token-logout-acknowledged", [hello(token=GOOD), send(invoke("logout", {"rejectOnFailedDelivery": True})), wait(2),
                                          send({"rid": 1}), wait(3)], events=True),
     Script("token-logout-unauthenticated", [hello(), send(invoke("logout")), settle(), close()], events=True),
