@@ -50,8 +50,8 @@ def main(reactor: Any, *arguments: str) -> Deferred[Any]:
     """
     parser = argparse.ArgumentParser(prog="python -m tests.interop", description=__doc__)
     parser.add_argument("--client", type=int, default=20, help="version of socketcluster-client: 14, 16, 17, 19 or 20")
-    servers = ("python", "tls", "site", "service", "node")
-    explanation = "agtwisted (by itself, over TLS, in a web site, as a service), or the reference"
+    servers = ("python", "tls", "unix", "site", "service", "node")
+    explanation = "agtwisted (by itself, over TLS, at a Unix socket, in a web site, as a service), or the reference"
     parser.add_argument("--server", choices=servers, default="python", help=explanation)
     parser.add_argument("scenarios", nargs="*", help="names of scenarios; all by default")
     options = parser.parse_args(arguments)

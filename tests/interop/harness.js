@@ -157,9 +157,11 @@ class ParentHost {
   }
 }
 
-// Options for a server with a certificate that it has signed itself.
-function secure(server) {
-  return server.secure ? { secure: true, wsOptions: { rejectUnauthorized: false }, rejectUnauthorized: false } : {};
+// Options for a server at a Unix socket, or with a certificate that it has signed itself.
+function howToReach(server) {
+  let options = { hostname: '127.0.0.1', port: server.port };
+  if (server.socketPath) return { ...options, socketPath: server.socketPath, protocolScheme: 'ws+unix' };
+  return server.secure ? { ...options, secure: true, wsOptions: { rejectUnauthorized: false }, rejectUnauthorized: false } : options;
 }
 
 // What one scenario gets: `t.serve`, `t.client` and what a family of clients adds.
@@ -185,7 +187,7 @@ class Scenario {
   }
 
   client(server, options = {}) {
-    let client = this.createClient({ hostname: '127.0.0.1', port: server.port, autoReconnect: false, ...secure(server), ...options });
+    let client = this.createClient({ autoReconnect: false, ...howToReach(server), ...options });
     let log = new Log(`client ${this.clients.length}`);
     this.logs.set(client, log);
     this.clients.push(client);
@@ -290,4 +292,4 @@ async function main(family) {
   process.exit(good ? 0 : 1);
 }
 
-module.exports = { Log, Scenario, main };
+module.exports = { Log, Scenario, howToReach, main };

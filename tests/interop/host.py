@@ -62,7 +62,7 @@ class PythonHost:
     async def _start(self, plan: dict[str, Any]) -> dict[str, Any]:
         # Not at the top: the control needs nothing of agtwisted.
         from tests.interop.application import Application, Base64Codec, SlowAuthEngine
-        from tests.interop.listening import WAYS
+        from tests.interop.listening import WAYS, socketPath
 
         options = dict(plan["options"])
         slowEngine = SlowAuthEngine()
@@ -81,7 +81,8 @@ class PythonHost:
 
         listen = WAYS["service" if plan.get("service") else self._way]
         port, self._stops[key] = await listen(self._reactor, plan["port"], options, setUp)
-        return {"key": key, "port": port, "secure": listen is WAYS["tls"]}
+        started = {"key": key, "port": port, "secure": listen is WAYS["tls"]}
+        return started | {"socketPath": socketPath(port)} if listen is WAYS["unix"] else started
 
     async def _stop(self, key: int) -> None:
         del self._applications[key]

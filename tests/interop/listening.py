@@ -8,8 +8,9 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,22 @@ async def overTLS(reactor: Any, port: int, options: dict[str, Any], setUp: SetUp
     """
     endpoint = f"ssl:{port}:interface=127.0.0.1:backlog=1024:privateKey={_certificate()}:certKey={_certificate()}"
     return await _listenAt(endpoint, reactor, options, setUp)
+
+
+async def atAPath(reactor: Any, port: int, options: dict[str, Any], setUp: SetUp) -> tuple[int, Stop]:
+    """
+    Listen at a Unix socket, whose number is called its port.
+    """
+    number = port or next(_numbers)
+    _, stop = await _listenAt(f"unix:{socketPath(number)}:backlog=1024", reactor, options, setUp)
+    return number, stop
+
+
+def socketPath(number: int) -> str:
+    """
+    @return: where the Unix socket of that number is.
+    """
+    return str(_folder() / f"{number}.sock")
 
 
 async def _listenAt(endpoint: str, reactor: Any, options: dict[str, Any], setUp: SetUp) -> tuple[int, Stop]:
@@ -87,22 +104,30 @@ async def asAService(reactor: Any, port: int, options: dict[str, Any], setUp: Se
     return service.ports[0].getHost().port, service.stopService
 
 
-WAYS = {"python": alone, "tls": overTLS, "site": inASite, "service": asAService}
+WAYS = {"python": alone, "tls": overTLS, "unix": atAPath, "site": inASite, "service": asAService}
+
+_numbers = count(1)
+
+
+@cache
+def _folder() -> Path:
+    # For as long as this process lives.
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @cache
 def _certificate() -> Path:
-    # The key and the certificate that it has signed itself, for as long as this process lives.
-    folder = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # The key and the certificate that it has signed itself.
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     ) + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    file = folder / "server.pem"
+    file = _folder() / "server.pem"
     file.write_bytes(pem)
     return file

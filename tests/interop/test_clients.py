@@ -114,6 +114,26 @@ class Client14Tests(ClientTests):
 
 
 @addScenarios
+class OverTLSTests(ClientTests):
+    """
+    The same over TLS.
+    """
+
+    client = 20
+    server = "tls"
+
+
+@addScenarios
+class InASiteTests(ClientTests):
+    """
+    The same when the server is mounted into a web site.
+    """
+
+    client = 20
+    server = "site"
+
+
+@addScenarios
 class Control20Tests(ClientTests):
     """
     The scenarios pass against the reference server: they ask for nothing that it does not do.

@@ -1,6 +1,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { howToReach } = require('../harness');
 
 async function connectStatus(t) {
   let server = await t.serve({ socketEvents: ['connect'] });
@@ -85,7 +86,7 @@ async function queryReachesTheServer(t) {
   }
   let socket = await server.call('socket');
   assert.equal(socket.url, '/socketcluster/?room=a+b&tag=x&tag=y');
-  assert.equal(socket.remoteAddress, '127.0.0.1');
+  assert.equal(socket.remoteAddress, server.socketPath ? null : '127.0.0.1');
 }
 
 async function wrongPathIsRefused(t) {
@@ -108,16 +109,16 @@ async function foreignOriginIsRefused(t) {
 async function webPagesBesideTheServer(t) {
   let server = await t.serve({ rules: [{ line: 'inbound' }] });
   let client = await t.connected(server);
-  let scheme = server.secure ? 'https' : 'http';
-  let response = await get(`${scheme}://127.0.0.1:${server.port}/socketcluster/`);
+  let response = await get(server, '/socketcluster/');
   assert.equal(response.statusCode >= 400, true);
   assert.equal(await client.invoke('echo', 'still here'), 'still here');
 }
 
-function get(url) {
-  let library = require(url.startsWith('https') ? 'node:https' : 'node:http');
+function get({ secure, port, socketPath }, path) {
+  let library = require(secure ? 'node:https' : 'node:http');
+  let options = { ...(socketPath ? { socketPath } : { host: '127.0.0.1', port }), path, rejectUnauthorized: false };
   return new Promise((resolve, reject) => {
-    library.get(url, { rejectUnauthorized: false }, (response) => response.resume().on('end', () => resolve(response))).on('error', reject);
+    library.get(options, (response) => response.resume().on('end', () => resolve(response))).on('error', reject);
   });
 }
 
@@ -196,7 +197,7 @@ async function connectWithOptionsGoesToAnotherServer(t) {
     client.disconnect();
     client = await t.connected(two);
   } else {
-    client.connect({ port: two.port });
+    client.connect(howToReach(two));
     await t.log(client).wait('connect', 2);
   }
   assert.equal((await one.wait('disconnection')).code, 1000);
