@@ -15,16 +15,21 @@ takes the ordinary way.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
+from functools import cached_property
+from hashlib import sha1
 from http import HTTPStatus
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from autobahn.websocket.protocol import WebSocketProtocol
+from autobahn.websocket.utf8validator import Utf8Validator
 from twisted.internet.address import IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
@@ -44,6 +49,10 @@ log = Logger()
 _LONGEST_TAIL = 4096
 #: The longest payload that the fast path unmasks; Autobahn's native masker is faster beyond.
 _LONGEST_FAST = 16384
+
+_SWITCHING = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+)
 
 #: Bytes that are read at once. A buffer of the default size, 64 KiB, costs more to allocate than a small message to process.
 _READ_SIZE = 16384
@@ -99,6 +108,18 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
     bytesReceived = 0
     current_frame: Any = None
     inside_message = False
+
+    def __init__(self) -> None:
+        """
+        Do nothing: what Autobahn would set in every instance is a default of the class (L{AGServerFactory}).
+        """
+
+    @cached_property
+    def utf8validator(self) -> Any:
+        """
+        Autobahn's validator, made when its parser first needs one.
+        """
+        return Utf8Validator()
 
     # ---- receiving
 
@@ -191,10 +212,15 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
 
     def write(self, data: bytes) -> None:
         """
-        Send finished frames: to the kernel at once, if nothing is waiting there, else through the transport.
+        Send finished frames.
         """
-        if self.state != _OPEN:
-            return
+        if self.state == _OPEN:
+            self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        """
+        Offer data to the kernel at once, if nothing waits for it there, else to the transport.
+        """
         transport = self._directTransport
         if (
             transport is not None
@@ -219,7 +245,7 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         """
         if self._receiver is not None:
             self._receiver.flush()
-        self.transport.write(data)
+        self._send(data)
 
     # ---- the WebSocket handshake
 
@@ -277,8 +303,26 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
 
     def _accept(self, _: object) -> None:
         self._isVerifying = False
-        if self.state == _CONNECTING:
+        if self.state != _CONNECTING:
+            return
+        if self.factory.agServer.perMessageDeflate and self.websocket_extensions:
             self.succeedHandshake(self._subprotocol())
+        else:
+            self._succeedPlainly(self._subprotocol())
+
+    def _succeedPlainly(self, subprotocol: str | None) -> None:
+        """
+        As Autobahn's C{succeedHandshake}, where there is no extension to agree on.
+        """
+        accepted = b64encode(sha1(self._wskey.encode("ascii") + self._WS_MAGIC).digest())
+        chosen = b"" if subprotocol is None else b"\r\nSec-WebSocket-Protocol: " + subprotocol.encode("latin-1")
+        self._send(_SWITCHING + accepted + chosen + b"\r\n\r\n")
+        self.websocket_protocol_in_use = subprotocol
+        self.state = _OPEN
+        self.onOpen()
+        if self.data:
+            data, self.data = self.data, b""
+            self.dataReceived(data)
 
     def _subprotocol(self) -> str | None:
         offered: list[str] = self.websocket_protocols
@@ -343,8 +387,35 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         """
         A client has connected; it has some time to ask for an upgrade.
         """
-        super().connectionMade()
+        self.factory.countConnections += 1
+        transport = self.transport
+        transport.bufferSize = _READ_SIZE
+        if isinstance(transport, Connection):
+            _sendWithoutDelay(transport)
+            if fastPaths and not transport.TLS:
+                self._directTransport = transport
         self._upgradeTimer = self.factory.startTimer(self._upgradeTimedOut)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        The connection is gone.
+        """
+        self.factory.countConnections -= 1
+        self._cancelUpgradeTimer()
+        if self.closeHandshakeTimeoutCall is not None:
+            self.closeHandshakeTimeoutCall.cancel()
+        self.state = WebSocketProtocol.STATE_CLOSED
+        self._tell(HUNG_UP, "")
+        self._receiver = None
+        self._directTransport = None
+        self._isLost = True
+        waiting, self._whenLost = self._whenLost, ()
+        for done in waiting:
+            if not done.called:
+                done.callback(None)
+
+    def _onOpen(self) -> None:
+        self.onOpen()
 
     def _upgradeTimedOut(self) -> None:
         if self.state == _CONNECTING:
@@ -362,10 +433,6 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         """
         self._cancelUpgradeTimer()
         self.isPlain = self._perMessageCompress is None
-        transport = self.transport
-        transport.bufferSize = _READ_SIZE
-        if fastPaths and isinstance(transport, Connection) and not transport.TLS:
-            self._directTransport = transport
         self._receiver = self.factory.agServer.socketOpened(self)
 
     # ---- the end
@@ -420,20 +487,6 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         if wasOpen:
             self._tell(code, "")
 
-    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        """
-        The connection is gone.
-        """
-        self._cancelUpgradeTimer()
-        self._tell(HUNG_UP if code is None else code, "")
-        self._receiver = None
-        self._directTransport = None
-        self._isLost = True
-        waiting, self._whenLost = self._whenLost, ()
-        for done in waiting:
-            if not done.called:
-                done.callback(None)
-
     def _tell(self, code: int, reason: str) -> None:
         if self._receiver is not None:
             self._receiver.connectionLost(code, reason)
@@ -446,6 +499,13 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
             self.droppedByMe = True
             self.state = WebSocketProtocol.STATE_CLOSED
             self._closeConnection(abort)
+
+
+def _sendWithoutDelay(transport: Any) -> None:
+    try:
+        transport.setTcpNoDelay(True)
+    except (AttributeError, OSError):
+        pass  # a UNIX socket, or gone already: there is no delay to switch off
 
 
 def _closeReason(reason: str | None) -> bytes | None:
@@ -492,10 +552,21 @@ class AGServerFactory(WebSocketServerFactory):  # type: ignore[misc]
         self.path = agServer.options.path
         self._batched_timer = _WheelTimers(agServer.wheel)
         self._setProtocolOptions()
-        # Options as class attributes of a class of our own: Autobahn would copy each into every connection.
-        options = {name: getattr(self, name) for name in AGServerProtocol.CONFIG_ATTRS}
-        options["perMessageCompressionAccept"] = staticmethod(options["perMessageCompressionAccept"])
-        self.protocol = type("AGServerProtocol", (AGServerProtocol,), options)
+        self.protocol = type("AGServerProtocol", (AGServerProtocol,), self._defaults())
+
+    def _defaults(self) -> dict[str, Any]:
+        """
+        What Autobahn would set in every new connection, to be defaults of a class instead: options, and the state of a
+        connection that has just been made. It is found out by letting Autobahn set up one.
+        """
+        model = WebSocketServerProtocol()
+        model.factory = self
+        WebSocketProtocol._connectionMade(model)
+        defaults = dict(vars(model))
+        for name in ("factory", "is_open", "is_closed", "utf8validator"):
+            del defaults[name]
+        defaults["perMessageCompressionAccept"] = staticmethod(self.perMessageCompressionAccept)
+        return defaults
 
     def _setProtocolOptions(self) -> None:
         limit = self.agServer.options.maxPayload or 0
@@ -503,6 +574,7 @@ class AGServerFactory(WebSocketServerFactory):  # type: ignore[misc]
         self.maxMessagePayloadSize = limit
         self.maxFramePayloadSize = limit
         self.failByDrop = False
+        self.echoCloseCodeReason = True
         self.openHandshakeTimeout = 0
         self.closeHandshakeTimeout = 30
         self.webStatus = False

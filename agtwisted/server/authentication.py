@@ -23,6 +23,7 @@ from agtwisted.errors import (
     dehydrateError,
 )
 from agtwisted.protocol.statuses import SIGNING_FAILED
+from agtwisted.server.authengine import AuthEngine
 from agtwisted.server.middleware import INBOUND, AGAction, Blocked
 from agtwisted.sockets.nodata import NO_DATA
 from agtwisted.sockets.socket import CLOSED, CONNECTING
@@ -108,6 +109,8 @@ async def validate(socket: AGServerSocket, signedAuthToken: Any) -> AuthInfo:
     Verify a token that a client presents.
     """
     server = socket.server
+    if signedAuthToken is None and type(server.auth) is AuthEngine:
+        return AuthInfo(None, _noToken(), None, UNAUTHENTICATED)
     try:
         token = await maybeDeferred(
             server.auth.verifyToken,
@@ -119,6 +122,13 @@ async def validate(socket: AGServerSocket, signedAuthToken: Any) -> AuthInfo:
     except Exception as error:
         return AuthInfo(signedAuthToken, tokenError(error), None, UNAUTHENTICATED)
     return AuthInfo(signedAuthToken, None, token, AUTHENTICATED)
+
+
+def _noToken() -> SCError:
+    # What the engine itself would say, without a raised exception for every client that has no token.
+    error = AuthTokenInvalidError("jwt must be provided")
+    error.isBadToken = True  # type: ignore[attr-defined]
+    return error
 
 
 async def adopt(socket: AGServerSocket, info: AuthInfo) -> None:

@@ -51,9 +51,9 @@ class AGServer(AsyncStreamEmitter):
     A SocketCluster server. It listens nowhere by itself: see L{agtwisted.listen}, L{agtwisted.attach} and
     L{agtwisted.service.AGService}.
 
-    Events: C{ready}, C{error}, C{warning}, C{handshake}, C{connection}, C{connectionAbort}, C{disconnection}, C{closure},
-    C{subscription}, C{unsubscription}, C{authentication}, C{deauthentication}, C{authenticationStateChange},
-    C{badSocketAuthToken}.
+    Events: C{ready}, C{error}, C{warning}, C{handshake}, C{connection}, C{connectionAbort}, C{disconnection},
+    C{closure}, C{subscription}, C{unsubscription}, C{authentication}, C{deauthentication},
+    C{authenticationStateChange}, C{badSocketAuthToken}.
 
     @ivar options: all options, merged over the defaults.
     @ivar exchange: publishes and subscribes from within the server.
@@ -110,6 +110,7 @@ class AGServer(AsyncStreamEmitter):
         self.pendingClients: dict[str, AGServerSocket] = {}
         self.isReady = False
         self._started: Deferred[list[Failure]] | None = None
+        self._isWatchingBroker = False
         self.sourcePort: int | None = None
         self.host: str | None = None
         self.secure = False
@@ -167,7 +168,9 @@ class AGServer(AsyncStreamEmitter):
 
     async def _start(self) -> None:
         broker = self.brokerEngine
-        Deferred.fromCoroutine(self._warnOfBrokerErrors())
+        if not self._isWatchingBroker:
+            self._isWatchingBroker = True
+            Deferred.fromCoroutine(self._warnOfBrokerErrors())
         if not getattr(broker, "isReady", True):
             start = getattr(broker, "start", None)
             if start is not None:
@@ -268,7 +271,8 @@ class AGServer(AsyncStreamEmitter):
         """
         Let a function decide on the actions of one line.
 
-        @param type: C{MIDDLEWARE_HANDSHAKE}, C{MIDDLEWARE_INBOUND_RAW}, C{MIDDLEWARE_INBOUND} or C{MIDDLEWARE_OUTBOUND}.
+        @param type: C{MIDDLEWARE_HANDSHAKE}, C{MIDDLEWARE_INBOUND_RAW}, C{MIDDLEWARE_INBOUND} or
+            C{MIDDLEWARE_OUTBOUND}.
         @param middleware: called with a L{MiddlewareStream}, once for each socket (in the handshake line, for each
             connection attempt); usually an C{async def} that iterates it.
         @raise InvalidArgumentsError: there is no such line.

@@ -26,10 +26,11 @@ class Timer:
     One deadline. Cancelling it costs nothing.
     """
 
-    __slots__ = ("_function",)
+    __slots__ = ("_function", "_wheel")
 
-    def __init__(self, function: Callable[[], object]) -> None:
+    def __init__(self, function: Callable[[], object], wheel: Wheel) -> None:
         self._function: Callable[[], object] | None = function
+        self._wheel = wheel
 
     @property
     def active(self) -> bool:
@@ -42,7 +43,9 @@ class Timer:
         """
         Let the deadline pass; also when it has.
         """
-        self._function = None
+        if self._function is not None:
+            self._function = None
+            self._wheel.timerSpent()
 
     def fire(self) -> None:
         """
@@ -50,6 +53,7 @@ class Timer:
         """
         function, self._function = self._function, None
         if function is not None:
+            self._wheel.timerSpent()
             function()
 
 
@@ -68,7 +72,7 @@ class Wheel:
     @ivar seconds: tells the time.
     """
 
-    __slots__ = ("seconds", "_reactor", "_buckets", "_keys", "_call", "_callKey")
+    __slots__ = ("seconds", "_reactor", "_buckets", "_keys", "_call", "_callKey", "_active")
 
     def __init__(self, reactor: IReactorTime) -> None:
         """
@@ -80,6 +84,7 @@ class Wheel:
         self._keys: list[int] = []
         self._call: IDelayedCall | None = None
         self._callKey = 0
+        self._active = 0
 
     def schedule(self, delay: float, function: Callable[[], object]) -> Timer:
         """
@@ -87,7 +92,8 @@ class Wheel:
 
         @return: what cancels it.
         """
-        timer = Timer(function)
+        timer = Timer(function, self)
+        self._active += 1
         key = int((self.seconds() + delay) / GRANULARITY) + 1
         bucket = self._buckets.get(key)
         if bucket is not None:
@@ -99,15 +105,16 @@ class Wheel:
             self._callAt(key)
         return timer
 
-    def stop(self) -> None:
+    def timerSpent(self) -> None:
         """
-        Forget all deadlines.
+        A deadline has come or was cancelled. When none is left there is nothing to wait for.
         """
-        self._buckets.clear()
-        self._keys.clear()
-        if self._call is not None:
+        self._active -= 1
+        if not self._active and self._call is not None:
             self._call.cancel()
             self._call = None
+            self._buckets.clear()
+            self._keys.clear()
 
     def _callAt(self, key: int) -> None:
         if self._call is not None:
@@ -124,5 +131,5 @@ class Wheel:
                     timer.fire()
                 except Exception:
                     log.failure("What was due at a deadline failed.")
-        if self._keys and self._call is None:
+        if self._active and self._call is None:
             self._callAt(self._keys[0])
