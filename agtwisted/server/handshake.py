@@ -16,7 +16,7 @@ from agtwisted.server.authentication import (
     triggerAuthenticationEvents,
     validate,
 )
-from agtwisted.server.middleware import HANDSHAKE, AGAction, Blocked
+from agtwisted.server.middleware import HANDSHAKE, Abandoned, AGAction, Blocked
 from agtwisted.sockets.socket import CLOSED, CONNECTING
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ async def _passMiddleware(socket: AGServerSocket, call: Call, info: object) -> b
     try:
         await socket.server.pass_(socket.middlewareHandshakeStream, action)
     except Blocked as blocked:
+        if isinstance(blocked, Abandoned) and socket.state == CLOSED:
+            return False
         code = getattr(blocked.error, "statusCode", None)
         if code is None:
             code = HANDSHAKE_REJECTED

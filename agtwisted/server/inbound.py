@@ -22,11 +22,11 @@ from agtwisted.server.authentication import (
     removeAuthToken,
 )
 from agtwisted.server.handshake import handshake
-from agtwisted.server.middleware import INBOUND, AGAction, Blocked
+from agtwisted.server.middleware import INBOUND, Abandoned, AGAction, Blocked
 from agtwisted.server.subscriptions import subscribe, unsubscribeRequested
 from agtwisted.sockets.nodata import NO_DATA
 from agtwisted.sockets.request import NULL_REPLY
-from agtwisted.sockets.socket import CONNECTING
+from agtwisted.sockets.socket import CLOSED, CONNECTING
 from agtwisted.sockets.waiting import Waiting, unfinished
 
 if TYPE_CHECKING:
@@ -124,6 +124,8 @@ async def _passMiddleware(socket: AGServerSocket, rule: Rule, call: Call, action
     try:
         allowed = await socket.server.pass_(socket.middlewareInboundStream, action, socket)
     except Blocked as blocked:
+        if isinstance(blocked, Abandoned) and socket.state == CLOSED:
+            return
         call.reply.error(blocked.error)
         return
     if allowed.data is not NO_DATA:

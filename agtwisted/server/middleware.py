@@ -62,6 +62,12 @@ class Blocked(Exception):
         self.error = error
 
 
+class Abandoned(Blocked):
+    """
+    An action was blocked because the function that was to decide on it has ended.
+    """
+
+
 class AGAction:
     """
     Something that a client wants, or that the server is about to send to it.
@@ -93,6 +99,7 @@ class AGAction:
         "authTokenExpiredError",
         "outcome",
         "promise",
+        "_isAbandoned",
         "__dict__",
     )
 
@@ -119,6 +126,7 @@ class AGAction:
         self.authTokenExpiredError = fields.get("authTokenExpiredError")
         self.outcome: str | None = None
         self.promise: Deferred[Allowed] = Deferred()
+        self._isAbandoned = False
 
     def allow(self, data: Any = NO_DATA, options: Any = None) -> None:
         """
@@ -128,8 +136,8 @@ class AGAction:
         @param options: for C{PUBLISH_OUT}, C{{"useCache": True}} says that the encoded publication may be sent as it is.
         @raise InvalidActionError: it has been decided on.
         """
-        self._decide("allowed", "allow")
-        self.promise.callback(Allowed(data, options))
+        if self._decide("allowed", "allow"):
+            self.promise.callback(Allowed(data, options))
 
     def block(self, error: Any = None) -> None:
         """
@@ -140,13 +148,24 @@ class AGAction:
             given) and C{isBadToken} (the client is to forget its token, for C{AUTHENTICATE}) have a meaning.
         @raise InvalidActionError: it has been decided on.
         """
-        self._decide("blocked", "block")
-        self.promise.errback(Blocked(error))
+        if self._decide("blocked", "block"):
+            self.promise.errback(Blocked(error))
 
-    def _decide(self, outcome: str, verb: str) -> None:
+    def abandon(self, line: str) -> None:
+        """
+        Nobody is left to decide: block the action. A decision that comes all the same is too late, and no error.
+        """
+        if self.outcome is None:
+            self.outcome, self._isAbandoned = "blocked", True
+            self.promise.errback(Abandoned(InvalidActionError(f"The {line} middleware function has ended")))
+
+    def _decide(self, outcome: str, verb: str) -> bool:
+        if self._isAbandoned:
+            return False
         if self.outcome is not None:
             raise InvalidActionError(f"AGAction {self.type} has already been {self.outcome}; cannot {verb}")
         self.outcome = outcome
+        return True
 
 
 class MiddlewareStream(WritableConsumableStream[AGAction]):
@@ -184,7 +203,7 @@ class MiddlewareStream(WritableConsumableStream[AGAction]):
         @return: fires with L{Allowed} or fails with L{Blocked}.
         """
         if self._hasEnded:
-            action.block(InvalidActionError(f"The {self.type} middleware function has ended"))
+            action.abandon(str(self.type))
             return action.promise
         self._undecided.add(action)
         if self.getConsumerCount():
@@ -216,8 +235,7 @@ class MiddlewareStream(WritableConsumableStream[AGAction]):
         self._hasEnded = True
         # Nobody is left to decide on what it has not decided on.
         for action in list(self._undecided):
-            if action.outcome is None:
-                action.block(InvalidActionError(f"The {self.type} middleware function has ended"))
+            action.abandon(str(self.type))
 
 
 def clientError(action: AGAction, line: str, error: Any) -> Any:

@@ -27,6 +27,7 @@ from agtwisted.server.middleware import (
     INBOUND_RAW,
     LINES,
     OUTBOUND,
+    Abandoned,
     AGAction,
     Allowed,
     Blocked,
@@ -36,6 +37,7 @@ from agtwisted.server.middleware import (
 )
 from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.sockets.nodata import NO_DATA
+from agtwisted.sockets.socket import CLOSED
 from agtwisted.sockets.wheel import Wheel
 from agtwisted.streams.emitter import AsyncStreamEmitter
 from agtwisted.streams.turns import Turns
@@ -315,13 +317,15 @@ class AGServer(AsyncStreamEmitter):
             allowed = await stream.submit(action)
         except Blocked as blocked:
             error = clientError(action, line, blocked.error)
-            if self.middlewareEmitFailures:
+            # That the functions of a closed socket end is the way of things.
+            isOver = isinstance(blocked, Abandoned) and action.socket is not None and action.socket.state == CLOSED
+            if self.middlewareEmitFailures and not isOver:
                 emitted = error if blocked.error is None else blocked.error
                 if socket is not None:
                     socket.emitError(emitted)
                 else:
                     self.emitWarning(emitted)
-            raise Blocked(error) from None
+            raise type(blocked)(error) from None
         return Allowed(action.data, allowed.options) if allowed.data is NO_DATA else allowed
 
     # ---- where it can be listened with
