@@ -386,6 +386,11 @@ class FakeClient:
             return  # it has gone while middleware took its time
         self.socket = self._server.socketOpened(self._transport)
         if handshake:
+            # It comes in a later turn, as from a client that has to be told first that the connection is open.
+            self._server.reactor.callLater(0, self._introduce, authToken)
+
+    def _introduce(self, authToken: str | None) -> None:
+        if self._transport.isOpen:
             self.handshake(authToken).addErrback(lambda _: None)  # remembered as connectError
 
     def _refused(self, failure: Failure) -> None:
