@@ -28,7 +28,7 @@ for version in (1, 2):
         Script(f"batch-pong-inside-v{version}", [hello(), send(["", "#1", "#2", ECHO])], options, events=True),
     ]
 
-ON_HANDSHAKE = {"batchOnHandshake": True, "batchOnHandshakeDuration": 300, "batchInterval": 100}
+ON_HANDSHAKE = {"batchOnHandshake": True, "batchOnHandshakeDuration": 1200, "batchInterval": 400}
 
 SCRIPTS += [
     Script("batch-two-in-one-write", [hello(), send([invoke("echo", 1, 2)], [invoke("echo", 2, 3)])]),
@@ -40,12 +40,12 @@ SCRIPTS += [
     Script("batch-handshake-twice", [send([handshake(1), handshake(2), ECHO])]),
     Script("batch-handshake-malformed", [send([{"event": "#handshake"}, ECHO])], events=True),
     Script("batch-on-handshake", [
-        hello(), send(subscribe("a"), publish("a", 1), transmit("echo", 1), invoke("echo", 2, 5)), wait(2)], ON_HANDSHAKE),
-    Script("batch-on-handshake-in-batch", [send([handshake(), subscribe("a"), publish("a", 1)]), wait(2)], ON_HANDSHAKE),
-    Script("batch-on-handshake-ends", [hello(), pause(600), send(invoke("echo", 1, 2), invoke("echo", 2, 3))], ON_HANDSHAKE),
-    Script("batch-on-handshake-nothing-to-send", [hello(), pause(500), settle(), send(ECHO)], ON_HANDSHAKE),
+        hello(), send(subscribe("a"), publish("a", 1), transmit("echo", 1), invoke("echo", 2, 5)), wait(2)], ON_HANDSHAKE, pipelined=True),
+    Script("batch-on-handshake-in-batch", [send([handshake(), subscribe("a"), publish("a", 1)]), wait(2)], ON_HANDSHAKE, pipelined=True),
+    Script("batch-on-handshake-ends", [hello(), pause(1900), send(invoke("echo", 1, 2), invoke("echo", 2, 3))], ON_HANDSHAKE, pipelined=True),
+    Script("batch-on-handshake-nothing-to-send", [hello(), pause(1900), settle(), send(ECHO)], ON_HANDSHAKE, pipelined=True),
     Script("batch-on-handshake-closed-meanwhile", [
-        hello(), send(invoke("echo", 1, 2), invoke("disconnect", None, 3)), settle()], ON_HANDSHAKE),
+        hello(), send(invoke("echo", 1, 2), invoke("disconnect", None, 3)), settle()], ON_HANDSHAKE, pipelined=True),
     Script("batch-on-handshake-publications", [
-        hello(), send(subscribe("a"), invoke("burst", {"channel": "a", "count": 5}, 3)), wait(2)], ON_HANDSHAKE),
+        hello(), send(subscribe("a"), invoke("burst", {"channel": "a", "count": 5}, 3)), wait(2)], ON_HANDSHAKE, pipelined=True),
 ]

@@ -94,7 +94,7 @@ SCRIPTS += [
     Script("middleware-order-kept", [hello(), send(subscribe("a"), publish("a", 1), invoke("echo", 1, 4), transmit("echo", 2)),
                                      wait(5)], app={"middleware": {"inbound": rules("subscribe", delay=100)}}, events=True),
     Script("middleware-others-do-not-wait", [
-        hello(), wait(1), connect("b"), hello(client="b"), wait(1, "b"), send(invoke("slow", 1)), send(invoke("echo", 1), client="b"), wait(2, "b")],
+        hello(), wait(1), connect("b"), hello(client="b"), wait(1, "b"), send(invoke("slow", 1)), send(invoke("echo", 1), client="b"), wait(2, "b"), wait(2)],
         app={"middleware": {"inbound": [{"type": "invoke", "name": "slow", "delay": 300}]}}),
     Script("middleware-batch-blocked-inside", [hello(), send([invoke("echo", 1), subscribe("no", 3), subscribe("yes", 4), ECHO])],
            app={"middleware": {"inbound": [{"type": "subscribe", "name": "no", "block": NAMED}]}}, events=True),
