@@ -83,24 +83,22 @@ class _LeanPolling:
         """
         selectables, readable = self._selectables, self._readable
         events = self._poll(-1 if timeout is None else timeout, len(selectables))
-        with self._turns.driven():
-            for descriptor, event in events:
-                selectable = selectables.get(descriptor)
-                if selectable is None:
-                    continue
-                if event == readable:
-                    self._read(selectable)
-                else:
-                    self._dispatch(selectable, descriptor, event)
-
-    def _read(self, selectable: Any) -> None:
-        try:
-            why = selectable.doRead()
-        except Exception as error:
-            log.failure("Reading from a connection has failed.")
-            why = error
-        if why:
-            self._reactor._disconnectSelectable(selectable, why, True)
+        self._turns.begin()
+        for descriptor, event in events:
+            selectable = selectables.get(descriptor)
+            if selectable is None:
+                continue
+            if event != readable:
+                self._dispatch(selectable, descriptor, event)
+                continue
+            try:
+                why = selectable.doRead()
+            except Exception as error:
+                log.failure("Reading from a connection has failed.")
+                why = error
+            if why:
+                self._reactor._disconnectSelectable(selectable, why, True)
+        self._turns.end()
 
     def _dispatch(self, selectable: Any, descriptor: int, event: int) -> None:
         reactor = self._reactor

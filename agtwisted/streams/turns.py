@@ -11,8 +11,7 @@ Both need just one delayed call for each turn in which anything happened at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -90,19 +89,19 @@ class Turns:
         if self._call is not None:
             self._turnEnded()
 
-    @contextmanager
-    def driven(self) -> Iterator[None]:
+    def begin(self) -> None:
         """
-        For a reactor that knows itself when its turn ends: within this context no delayed call is made for it; when it is
-        left, the turn has ended.
+        A turn begins. For a reactor that knows itself when its turns begin and L{end}: none of them takes a delayed call.
         """
         self._running = True
-        try:
-            yield
-        finally:
-            self._running = False
-            if self._wakeUps or self._settling or self._flushes:
-                self._turnEnded()
+
+    def end(self) -> None:
+        """
+        The turn that was begun has ended.
+        """
+        self._running = False
+        if self._wakeUps or self._settling or self._flushes:
+            self._turnEnded()
 
     def _schedule(self) -> None:
         if not self._running:
