@@ -90,8 +90,9 @@ SCRIPTS += [
     Script("call-batched-by-hand", [hello(), send(invoke("batch")), wait(2)]),
     Script("call-batch-cancelled", [hello(), send(invoke("cancelBatch")), wait(2)]),
     Script("call-batching-by-interval", [
-        hello(), send(invoke("startBatching"), invoke("echo", 1, 3), invoke("echo", 2, 4)), wait(2), pause(50),
-        send(invoke("echo", 3, 5), invoke("stopBatching", cid=6)), wait(3), send(ECHO)], {"batchInterval": 100}),
+        hello(), wait(1), send(invoke("startBatching"), invoke("echo", 1, 3), invoke("echo", 2, 4)), wait(2),
+        send(invoke("echo", 3, 5), invoke("stopBatching", cid=6)), wait(3), send(ECHO)], {"batchInterval": 500},
+        pipelined=True),
     Script("call-data-large", [hello(), send(invoke("echo", "x" * 200000))]),
     Script("call-data-many-members", [hello(), send(invoke("echo", {f"k{n}": n for n in range(2000)}))]),
     Script("call-data-deep", [hello(), raw('{"event":"echo","cid":2,"data":' + "[" * 200 + "]" * 200 + "}"), send(ECHO)]),
