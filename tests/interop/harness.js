@@ -4,7 +4,7 @@
 
 const readline = require('node:readline');
 
-const SCENARIO_TIMEOUT = 20000;
+const SCENARIO_TIMEOUT = 12000;
 const QUIET = 120;
 
 // The events of one server or client in the order in which they were seen.
