@@ -117,9 +117,9 @@ SCRIPTS += [
     Script("middleware-outbound-per-socket", [
         hello(), send(subscribe("a")), wait(2), connect("b"), hello(client="b"), send(subscribe("a"), client="b"), wait(2, "b"),
         send(publish("a", 1)), wait(4), wait(3, "b")], app={"middleware": {"outbound": []}}, events=True),
-    Script("middleware-outbound-delay-order", [hello(), send(subscribe("a"), publish("a", 1), invoke("tell", {"event": "x"}, 4),
-                                                             ECHO), wait(6)],
-           app={"middleware": {"outbound": rules("publishOut", delay=300)}}),
+    Script("middleware-outbound-delay-order", [
+        hello(), send(subscribe("a")), wait(2), send(publish("a", 1), invoke("tell", {"event": "x"}, 4)), wait(4), send(ECHO),
+        wait(7)], app={"middleware": {"outbound": rules("publishOut", delay=900)}}),
     Script("middleware-token-expired", [hello(), send(invoke("login", {"token": {"u": 1, "exp": 1000000000}})), settle(),
                                         send(invoke("echo", 1, 3), subscribe("a", 4), publish("a", 1, 5))],
            app={"middleware": {"inbound": []}}, events=True),
