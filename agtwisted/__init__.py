@@ -11,7 +11,7 @@ from agtwisted.server.server import AGServer
 from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.site import attach, listen
 from agtwisted.sockets.channel import AGChannel
-from agtwisted.sockets.nodata import NO_DATA
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.request import AGRequest
 from agtwisted.streams.demux import StreamDemux
 from agtwisted.streams.emitter import AsyncStreamEmitter

@@ -61,6 +61,7 @@ __all__ = [
     "TimeoutError",
     "UnknownError",
     "dehydrateError",
+    "describe",
     "hydrateError",
     "socketProtocolErrorStatuses",
     "socketProtocolIgnoreStatuses",
@@ -500,3 +501,14 @@ def _mayBeSet(key: object) -> bool:
         and not key.startswith("__")
         and not hasattr(BaseException, key)
     )
+
+
+def describe(error: BaseException) -> str:
+    """
+    Write an error into a text as JavaScript does.
+
+    @param error: The error.
+    @return: Its name and its message.
+    """
+    name, message = getattr(error, "name", type(error).__name__), str(error)
+    return f"{name}: {message}" if message else str(name)

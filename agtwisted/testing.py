@@ -74,7 +74,7 @@ from agtwisted.protocol.statuses import HUNG_UP, NORMAL
 from agtwisted.protocol.upgrade import HandshakeDenied, UpgradeRequest
 from agtwisted.server.server import AGServer
 from agtwisted.server.serversocket import AGServerSocket
-from agtwisted.sockets.nodata import NO_DATA
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
 
 __all__ = ["FakeClient", "FakeTransport", "connect"]

@@ -40,7 +40,7 @@ from agtwisted.interfaces import ITransport
 from agtwisted.protocol.frames import BINARY, TEXT, frame, textFrame
 from agtwisted.protocol.httphead import MAXIMUM_HEAD, Head, checkUpgrade, parseHead
 from agtwisted.protocol.masking import unmask
-from agtwisted.protocol.statuses import HUNG_UP, NO_STATUS
+from agtwisted.protocol.statuses import HUNG_UP, NO_STATUS, closeFault
 from agtwisted.protocol.upgrade import HandshakeDenied, UpgradeRequest, forwardedFor
 
 log = Logger()
@@ -321,6 +321,8 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         self.state = _OPEN
         self.onOpen()
         if self.data:
+            # It came while the handshake was being verified: those who hear of the new socket now listen first.
+            self.factory.agServer.turns.wakeNow()
             data, self.data = self.data, b""
             self.dataReceived(data)
 
@@ -463,29 +465,35 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
             self._whenLost = [*self._whenLost, done]
         return done
 
-    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> Any:
+    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> None:
         """
-        The peer closes the connection, or answers our closing it.
+        The peer closes the connection, or answers our closing it. (Autobahn would drop the connection before our own close
+        frame is out.)
         """
-        wasOpen = self.state == _OPEN
-        result = super().onCloseFrame(code, reasonRaw)
-        if wasOpen and not self.failedByMe:
-            self._tell(NO_STATUS if code is None else code, self.remoteCloseReason or "")
-        return result
+        if self.state == _OPEN:
+            fault = closeFault(code, reasonRaw)
+            if fault is not None:
+                self._fail_connection(fault)
+                return
+            self.sendCloseFrame(code=code, reasonUtf8=reasonRaw, isReply=True)
+            self._tell(NO_STATUS if code is None else code, (reasonRaw or b"").decode("utf-8"))
+        if self.closeHandshakeTimeoutCall is not None:
+            self.closeHandshakeTimeoutCall.cancel()
+            self.closeHandshakeTimeoutCall = None
+        self.wasClean = True
+        self.dropConnection(abort=False)
 
     def _fail_connection(self, code: int = 1001, reason: str = "going away") -> None:
         """
         The peer has broken the WebSocket protocol.
         """
-        wasOpen = self.state == _OPEN
-        self.wasNotCleanReason = reason
         if self.state == _OPEN:
             self.failedByMe = True
-            self.sendCloseFrame(code=code, reasonUtf8=_closeReason(reason), isReply=False)
+            self.sendCloseFrame(code=code, reasonUtf8=None, isReply=False)
+            log.debug("A peer has broken the WebSocket protocol: {reason}", reason=reason)
+            self._tell(code, "")
         elif self.state == _CLOSING:
             self.dropConnection(abort=False)
-        if wasOpen:
-            self._tell(code, "")
 
     def _tell(self, code: int, reason: str) -> None:
         if self._receiver is not None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from agtwisted.protocol.frames import BINARY, frame, textFrame
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.wire import Wire
 
 
@@ -50,6 +51,8 @@ class Publication:
         """
         The packet that clients get, a new one each time.
         """
+        if self.data is NO_DATA:
+            return {"event": "#publish", "data": {"channel": self.channel}}
         return {"event": "#publish", "data": {"channel": self.channel, "data": self.data}}
 
     @property

@@ -8,6 +8,7 @@ from agtwisted.errors import socketProtocolErrorStatuses
 
 NORMAL = 1000
 GOING_AWAY = 1001
+PROTOCOL_ERROR = 1002
 NO_STATUS = 1005
 HUNG_UP = 1006
 INVALID_PAYLOAD = 1007
@@ -28,6 +29,21 @@ def isSendable(code: int) -> bool:
     @return: whether a close frame may carry this code.
     """
     return code in SENDABLE or 3000 <= code <= 4999
+
+
+def closeFault(code: int | None, reason: bytes | None) -> int | None:
+    """
+    @param code: the code of a close frame that has come, C{None} if it had none.
+    @param reason: its reason, as it came.
+    @return: the code to answer with if the frame is not valid, else C{None}.
+    """
+    if code is not None and not isSendable(code):
+        return PROTOCOL_ERROR
+    try:
+        (reason or b"").decode("utf-8")
+    except UnicodeDecodeError:
+        return INVALID_PAYLOAD
+    return None
 
 
 def reasonFor(code: int | None, reason: str | None) -> str | None:

@@ -21,11 +21,12 @@ from agtwisted.errors import (
     InvalidArgumentsError,
     SCError,
     dehydrateError,
+    describe,
 )
 from agtwisted.protocol.statuses import SIGNING_FAILED
 from agtwisted.server.authengine import AuthEngine
 from agtwisted.server.middleware import INBOUND, AGAction, Blocked
-from agtwisted.sockets.nodata import NO_DATA
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.socket import CLOSED, CONNECTING
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ async def authenticate(socket: AGServerSocket, call: Call) -> None:
         call.reply.end({"isAuthenticated": False, "authError": shown})
         return
     triggerAuthenticationEvents(socket, oldState)
-    call.reply.end({"isAuthenticated": bool(socket.authToken), "authError": None})
+    call.reply.end({"isAuthenticated": socket.authToken is not None, "authError": None})
 
 
 def triggerAuthenticationEvents(socket: AGServerSocket, oldAuthState: str) -> None:
@@ -269,7 +270,7 @@ async def setAuthToken(
         signed = await maybeDeferred(socket.server.auth.signToken, token, socket.server.signatureKey, **options)
     except Exception as error:
         socket.emitError(error)
-        socket.end(SIGNING_FAILED, str(error), None)
+        socket.end(SIGNING_FAILED, describe(error), None)
         raise
     if socket.authToken is token:
         socket.authentication = Authentication(AUTHENTICATED, token, signed)

@@ -17,6 +17,7 @@ from agtwisted.protocol.codecs import JSONCodec
 from agtwisted.protocol.wire import Wire
 from agtwisted.server.exchange import AGExchange
 from agtwisted.streams.emitter import AsyncStreamEmitter
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.streams.turns import Turns
 
 
@@ -107,7 +108,13 @@ class AGSimpleBroker(AsyncStreamEmitter):
         """
         return self._hub.isSubscribed(channelName)
 
-    def invokePublish(self, channelName: str, data: object = None, suppressEvent: bool = False) -> Deferred[None]:
+    def invokePublish(self, channelName: str, data: object = NO_DATA, suppressEvent: bool = False) -> Deferred[None]:
+        """
+        As L{transmitPublish}.
+        """
+        return self.transmitPublish(channelName, data, suppressEvent)
+
+    def transmitPublish(self, channelName: str, data: object = NO_DATA, suppressEvent: bool = False) -> Deferred[None]:
         """
         Publish: to everyone here, then to the other processes.
 
@@ -123,10 +130,8 @@ class AGSimpleBroker(AsyncStreamEmitter):
                 return succeed(None)
             self._hub.deliver(publication)
         if not suppressEvent:
-            self.emitEvent("publish", channel=channelName, data=data)
+            self.emitEvent("publish", channel=channelName, data=None if data is NO_DATA else data)
         return maybeDeferred(self._broker.publish, channelName, data)
-
-    transmitPublish = invokePublish
 
     def _publicationFor(self, channelName: str, data: object) -> Publication:
         return Publication(channelName, data, self._wire)

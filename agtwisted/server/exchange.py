@@ -15,6 +15,7 @@ from zope.interface import implementer
 from agtwisted.interfaces import ISubscriber
 from agtwisted.sockets.channel import PENDING, SUBSCRIBED, UNSUBSCRIBED, AGChannel
 from agtwisted.sockets.channelstreams import ChannelStreams
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.streams.turns import Turns
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class AGExchange(ChannelStreams):
         """
         Give a publication to the channel's consumers.
         """
-        self._channelData.write(publication.channel, publication.data)
+        data = publication.data
+        self._channelData.write(publication.channel, None if data is NO_DATA else data)
 
     def transmit(self, event: str, packet: dict[str, Any], options: object = None) -> None:
         """
@@ -64,7 +66,7 @@ class AGExchange(ChannelStreams):
 
     # ---- publish
 
-    def transmitPublish(self, channelName: str, data: object = None) -> Deferred[None]:
+    def transmitPublish(self, channelName: str, data: object = NO_DATA) -> Deferred[None]:
         """
         Publish without waiting for anything.
 
@@ -72,7 +74,7 @@ class AGExchange(ChannelStreams):
         """
         return maybeDeferred(self._broker.transmitPublish, channelName, data)
 
-    def invokePublish(self, channelName: str, data: object = None) -> Deferred[None]:
+    def invokePublish(self, channelName: str, data: object = NO_DATA) -> Deferred[None]:
         """
         Publish.
 

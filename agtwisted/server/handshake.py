@@ -49,20 +49,22 @@ async def handshake(socket: AGServerSocket, call: Call) -> None:
         return
     _announce(socket, call, error)
     # Those who hear of the connection now get to listen before its next packet, and before its authentication.
-    await socket.turns.settled()
-    if socket.authToken and socket.state != CLOSED:
+    socket.turns.wakeNow()
+    if socket.authToken is not None and socket.state != CLOSED:
         triggerAuthenticationEvents(socket, oldState)
 
 
 def _tokenIn(data: object) -> Any:
-    return (data.get("authToken") or None) if isinstance(data, dict) else None
+    token = data.get("authToken") if isinstance(data, dict) else None
+    # What is false in JavaScript is no token; empty lists and objects are bad ones.
+    return token if token or isinstance(token, (list, dict)) else None
 
 
 def _status(socket: AGServerSocket) -> dict[str, Any]:
     return {
         "id": socket.id,
         "pingTimeout": socket.server.pingTimeout,
-        "isAuthenticated": bool(socket.authToken),
+        "isAuthenticated": socket.authToken is not None,
     }
 
 

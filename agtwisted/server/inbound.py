@@ -24,7 +24,7 @@ from agtwisted.server.authentication import (
 from agtwisted.server.handshake import handshake
 from agtwisted.server.middleware import INBOUND, Abandoned, AGAction, Blocked
 from agtwisted.server.subscriptions import subscribe, unsubscribeRequested
-from agtwisted.sockets.nodata import NO_DATA
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.request import NULL_REPLY
 from agtwisted.sockets.socket import CLOSED, CONNECTING
 from agtwisted.sockets.waiting import Waiting, unfinished
@@ -62,6 +62,7 @@ class Rule:
     @ivar effect: what it does.
     @ivar beforeHandshake: whether it may come before the handshake.
     @ivar notRPC: the error when it is no call, which then ends the connection; C{None} if it need not be one.
+    @ivar onlyRPC: whether it does nothing unless it is a call.
     @ivar check: finds what is wrong with it.
     @ivar enforcesExpiry: whether it counts as use of the socket's token.
     @ivar action: describes it to middleware; C{None} if middleware does not see it.
@@ -71,6 +72,7 @@ class Rule:
     effect: Effect
     beforeHandshake: bool = False
     notRPC: str | None = None
+    onlyRPC: bool = False
     check: Callable[[AGServerSocket, Any], InvalidActionError | None] = lambda socket, data: None
     enforcesExpiry: bool = True
     action: Callable[[AGServerSocket, Call], AGAction] | None = None
@@ -136,7 +138,7 @@ async def _passMiddleware(socket: AGServerSocket, rule: Rule, call: Call, action
 
 
 def _perform(socket: AGServerSocket, rule: Rule, call: Call) -> Waiting:
-    doing = rule.effect(socket, call)
+    doing = rule.effect(socket, call) if call.isRPC or not rule.onlyRPC else None
     if doing is None:
         return _deliver(socket, call)
     done = unfinished(Deferred.fromCoroutine(doing))
@@ -147,22 +149,16 @@ def _perform(socket: AGServerSocket, rule: Rule, call: Call) -> Waiting:
 
 def _deliver(socket: AGServerSocket, call: Call) -> Waiting:
     """
-    Give the event to the application. A name that nobody listens to yet gets its chance: those who were woken in this
-    turn may be about to listen.
+    Give the event to the application.
     """
-    demux = socket._procedureDemux if call.isRPC else socket._receiverDemux
-    if (demux is None or call.event not in demux.streams) and socket.turns.pending:
-        return socket.turns.settled().addCallback(lambda _: _write(socket, call))
-    _write(socket, call)
-    return None
-
-
-def _write(socket: AGServerSocket, call: Call) -> None:
     if call.isRPC:
         if socket._procedureDemux is not None:
             socket._procedureDemux.write(call.event, call.reply)
     elif socket._receiverDemux is not None:
         socket._receiverDemux.write(call.event, None if call.data is NO_DATA else call.data)
+    # Whoever was woken by this event is to run before the socket's next packet.
+    socket._woken = call
+    return None
 
 
 def _enforceExpiry(socket: AGServerSocket) -> AuthTokenExpiredError | None:
@@ -187,7 +183,7 @@ def _removeAuthToken(socket: AGServerSocket, call: Call) -> None:
 
 def _publish(socket: AGServerSocket, call: Call) -> Coroutine[Any, Any, None] | None:
     published = maybeDeferred(
-        socket.server.exchange.invokePublish, call.data["channel"], call.data.get("data")
+        socket.server.exchange.invokePublish, call.data["channel"], call.data.get("data", NO_DATA)
     )
     if unfinished(published) is None:
         call.reply.end()
@@ -267,7 +263,7 @@ RULES = {
         effect=_publish, check=_checkPublish, action=_publishAction, replaceData=_replaceChannelData
     ),
     "#subscribe": Rule(
-        effect=subscribe, check=_checkSubscribe, action=_subscribeAction, replaceData=_replaceChannelData
+        effect=subscribe, onlyRPC=True, check=_checkSubscribe, action=_subscribeAction, replaceData=_replaceChannelData
     ),
     "#unsubscribe": Rule(effect=unsubscribeRequested, check=_checkUnsubscribe),
 }

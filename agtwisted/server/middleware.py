@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from agtwisted.errors import InvalidActionError, SilentMiddlewareBlockedError
-from agtwisted.sockets.nodata import NO_DATA
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.streams.stream import Consumer, WritableConsumableStream
 from agtwisted.streams.turns import Turns
 

@@ -36,7 +36,7 @@ from agtwisted.server.middleware import (
     clientError,
 )
 from agtwisted.server.serversocket import AGServerSocket
-from agtwisted.sockets.nodata import NO_DATA
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.socket import CLOSED
 from agtwisted.sockets.wheel import Wheel
 from agtwisted.streams.emitter import AsyncStreamEmitter
@@ -311,7 +311,7 @@ class AGServer(AsyncStreamEmitter):
         line = str(stream.type)
         function = self.middleware.get(line)
         if function is None:
-            return Allowed(action.data)
+            return Allowed()
         stream.run(function)
         try:
             allowed = await stream.submit(action)
@@ -326,7 +326,7 @@ class AGServer(AsyncStreamEmitter):
                 else:
                     self.emitWarning(emitted)
             raise type(blocked)(error) from None
-        return Allowed(action.data, allowed.options) if allowed.data is NO_DATA else allowed
+        return allowed
 
     # ---- where it can be listened with
 

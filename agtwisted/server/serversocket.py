@@ -48,7 +48,7 @@ from agtwisted.server.middleware import (
     Blocked,
     MiddlewareStream,
 )
-from agtwisted.sockets.nodata import NO_DATA
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.request import AGRequest
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN, AGSocket
 from agtwisted.sockets.waiting import Waiting, unfinished
@@ -88,6 +88,7 @@ class AGServerSocket(AGSocket):
         "_handshakeTimer",
         "_middlewareStreams",
         "_batchOptions",
+        "_woken",
     )
 
     AUTHENTICATED = AUTHENTICATED
@@ -121,6 +122,8 @@ class AGServerSocket(AGSocket):
         if handshakeStream is not None:
             self._middlewareStreams = {HANDSHAKE: handshakeStream}
         self._batchOptions: dict[str, Any] | None = None
+        #: The stream that the socket's last packet went to.
+        self._woken: object = None
         self._heartbeat: Timer | None = None
         self._nextPing = self.lastHeard + seconds(server.pingInterval)
         if not server.pingTimeoutDisabled:
@@ -246,7 +249,8 @@ class AGServerSocket(AGSocket):
         except Blocked:
             self.inboundProcessedMessageCount += 1
             return
-        message = allowed.data
+        if allowed.data is not NO_DATA:
+            message = allowed.data
         isBinary = not isinstance(message, str)
         payload = message.encode("utf-8", "replace") if isinstance(message, str) else bytes(message)
         try:
@@ -288,12 +292,16 @@ class AGServerSocket(AGSocket):
             if event.__class__ is str:
                 if self._deliverAtOnce(event, packet):
                     return None
-                return eventReceived(self, event, packet)
+                self._wakeBefore(None)
+                return None if self.state == CLOSED else eventReceived(self, event, packet)
         if self.state == CONNECTING and self.server.strictHandshake:
             raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
+        self._wakeBefore(None)
         if packet.__class__ is dict and isCallId(packet.get("rid")):
             if self._calls is not None:
-                self._calls.settle(packet["rid"], hydrateError(packet.get("error")), packet.get("data"))
+                # As in JavaScript, a false or empty error is none.
+                error = hydrateError(packet["error"]) if packet.get("error") else None
+                self._calls.settle(packet["rid"], error, packet.get("data"))
         elif self._listenerDemux is not None and "raw" in self._listenerDemux.streams:
             self.emitEvent("raw", message=self.server.wire.text(payload, isBinary))
         return None
@@ -308,10 +316,12 @@ class AGServerSocket(AGSocket):
         callId = packet.get("cid")
         isRPC = callId.__class__ is int or callId.__class__ is float
         demux = self._procedureDemux if isRPC else self._receiverDemux
+        if demux is None or (stream := demux.streams.get(event)) is None:
+            return False
+        if stream is not self._woken:
+            self._wakeBefore(stream)
         if (
-            demux is None
-            or (stream := demux.streams.get(event)) is None
-            or self.state != OPEN
+            self.state != OPEN
             or event in RULES
             or INBOUND in server.middleware
             or (self.authentication.expiry is not None and authentication.isExpired(self.authentication.token))
@@ -324,6 +334,16 @@ class AGServerSocket(AGSocket):
         else:
             stream.write(server.requestCreator(self, callId, event, packet.get("data")))
         return True
+
+    def _wakeBefore(self, stream: object) -> None:
+        """
+        Let the consumers that earlier packets of this socket have woken run, before one that they do not have in their
+        stream: what they do, such as kicking the client out or listening to more, is to come first. A run of packets for one
+        stream wakes its consumer once.
+        """
+        if self._woken is not None:
+            self.turns.wakeNow()
+        self._woken = stream
 
     def _batchReceived(self, packets: Any, payload: bytes, isBinary: bool) -> Waiting:
         for packet in packets:
@@ -436,7 +456,7 @@ class AGServerSocket(AGSocket):
             or self._outboundPacketStream is not None
             or OUTBOUND in self.server.middleware
         ):
-            self._transmit("#publish", {"channel": publication.channel, "data": publication.data})
+            self._transmit("#publish", publication.packet["data"])
         elif self._transport.isPlain:
             self._outbox.append(publication.frame)
         else:
@@ -458,7 +478,8 @@ class AGServerSocket(AGSocket):
             return
         useCache = isinstance(allowed.options, dict) and allowed.options.get("useCache")
         # The packet is this recipient's own: what middleware puts into it reaches nobody else.
-        packet["data"] = allowed.data
+        if allowed.data is not NO_DATA:
+            packet["data"] = allowed.data
         if self.state == OPEN:
             super()._processTransmit("#publish", packet, cached if useCache else None)
 
@@ -492,7 +513,7 @@ class AGServerSocket(AGSocket):
         """
         return self._channelSubscriptions is not None and channel in self._channelSubscriptions
 
-    def kickOut(self, channel: str | list[str] | None = None, message: object = NO_DATA) -> Deferred[None]:
+    def kickOut(self, channel: str | list[str] | None = None, message: object = None) -> Deferred[None]:
         """
         Take the client out of channels and tell it so.
 
@@ -501,11 +522,12 @@ class AGServerSocket(AGSocket):
         @return: fires when the broker has done with all of them; fails with L{InvalidActionError} if the client is not
             subscribed to one of them.
         """
-        channels = [channel] if isinstance(channel, str) else list(channel or self.subscriptions())
+        if not channel and not isinstance(channel, list):
+            channels = self.subscriptions()
+        else:
+            channels = [channel] if isinstance(channel, str) else list(channel)
         for name in channels:
-            self.transmit(
-                "#kickOut", {"channel": name} if message is NO_DATA else {"channel": name, "message": message}
-            )
+            self.transmit("#kickOut", {"channel": name} if message is None else {"channel": name, "message": message})
         return subscriptions.unsubscribeFromAll(self, channels).addCallback(lambda _: None)
 
     # ---- authentication

@@ -9,20 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 
-from agtwisted.errors import BrokerError, InvalidActionError
+from agtwisted.errors import BrokerError, InvalidActionError, describe
 from agtwisted.sockets.socket import OPEN
 
 if TYPE_CHECKING:
     from agtwisted.server.inbound import Call
     from agtwisted.server.serversocket import AGServerSocket
-
-
-def describe(error: BaseException) -> str:
-    """
-    @return: an error as JavaScript writes it into a text: its name and its message.
-    """
-    name, message = getattr(error, "name", type(error).__name__), str(error)
-    return f"{name}: {message}" if message else str(name)
 
 
 async def subscribe(socket: AGServerSocket, call: Call) -> None:
@@ -43,7 +35,8 @@ async def subscribe(socket: AGServerSocket, call: Call) -> None:
         socket.emitError(failed)
         call.reply.error(failed)
         return
-    call.reply.end()
+    if socket.state == OPEN:
+        call.reply.end()
 
 
 async def _subscribe(socket: AGServerSocket, channel: str, options: dict[str, Any]) -> None:
@@ -62,8 +55,8 @@ async def _subscribe(socket: AGServerSocket, channel: str, options: dict[str, An
             channels.pop(channel, None)
         raise
     if socket.state != OPEN:
-        # The connection went while the broker was busy, and its channels were left without this one.
-        await unsubscribe(socket, channel)
+        # The connection went while the broker was busy, and its channels were left before the broker had this one.
+        await maybeDeferred(server.brokerEngine.unsubscribeSocket, socket, channel)
         return
     socket.emitEvent("subscribe", channel=channel, subscriptionOptions=options)
     server.emitEvent("subscription", socket=socket, channel=channel, subscriptionOptions=options)

@@ -5,12 +5,14 @@ The calls that await an answer: call id to Deferred.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from agtwisted.errors import BadConnectionError, TimeoutError
 from agtwisted.sockets.wheel import Timer, Wheel
+from agtwisted.streams.turns import Turns
 
 
 @dataclass(slots=True)
@@ -26,10 +28,11 @@ class Calls:
     goes.
     """
 
-    __slots__ = ("_wheel", "_pending", "_lastId")
+    __slots__ = ("_wheel", "_turns", "_pending", "_lastId")
 
-    def __init__(self, wheel: Wheel) -> None:
+    def __init__(self, wheel: Wheel, turns: Turns) -> None:
         self._wheel = wheel
+        self._turns = turns
         self._pending: dict[int, _Call] = {}
         self._lastId = 0
 
@@ -65,13 +68,13 @@ class Calls:
 
     def abort(self, type: str, code: int | None, reason: str | None) -> None:
         """
-        The connection is gone: every call fails with L{BadConnectionError}.
+        The connection is gone: every call fails with L{BadConnectionError}, once whoever closes it has done so.
         """
-        while self._pending:
-            call = self._pending.pop(next(iter(self._pending)))
+        pending, self._pending = self._pending, {}
+        for call in pending.values():
             call.timer.cancel()
             message = f"Event {call.event} was aborted due to a bad connection"
-            call.answered.errback(BadConnectionError(message, type, code, reason))
+            self._turns.wake(partial(_fail, call.answered, BadConnectionError(message, type, code, reason)))
 
     def _forget(self, callId: int) -> None:
         call = self._pending.pop(callId, None)
@@ -81,3 +84,8 @@ class Calls:
     def _timedOut(self, callId: int) -> None:
         call = self._pending.pop(callId)
         call.answered.errback(TimeoutError(f"Event response for {call.event} event timed out"))
+
+
+def _fail(answered: Deferred[Any], error: BadConnectionError) -> None:
+    if not answered.called:  # its caller may have lost interest meanwhile
+        answered.errback(error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from agtwisted.errors import InvalidActionError, dehydrateError
-from agtwisted.sockets.nodata import NO_DATA
+from agtwisted.protocol.nodata import NO_DATA
 
 
 class AGRequest:

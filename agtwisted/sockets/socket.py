@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
 
-from agtwisted.errors import BadConnectionError, SCError
+from agtwisted.errors import BadConnectionError
 from agtwisted.protocol.wire import Wire
 from agtwisted.sockets.batching import Batching
 from agtwisted.sockets.calls import Calls
-from agtwisted.sockets.nodata import NO_DATA
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.outbox import Outbox
 from agtwisted.sockets.socketstreams import SocketStreams
 from agtwisted.sockets.waiting import InOrder, Waiting
@@ -258,7 +258,7 @@ class AGSocket(SocketStreams):
     def _isSendable(self) -> bool:
         if self.state != CLOSED and self._transport.isOpen:
             return True
-        self.emitError(SCError("WebSocket is not open: what was to be sent is dropped"))
+        self.emitError(BadConnectionError("WebSocket is not open: what was to be sent is dropped", "disconnect"))
         return False
 
     def flush(self) -> None:
@@ -394,7 +394,7 @@ class AGSocket(SocketStreams):
         if self._isOutputClosed:
             return fail(self._notOpen("invoke", event))
         if self._calls is None:
-            self._calls = Calls(self._surroundings.wheel)
+            self._calls = Calls(self._surroundings.wheel, self.turns)
         callId, answered = self._calls.open(event, seconds)
         if cached is not None:
             self.send(cached)

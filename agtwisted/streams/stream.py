@@ -77,6 +77,13 @@ class _WakeUp(Deferred[None]):
         self._callback: Callable[..., object] | None = None
         self._arguments: tuple[Any, ...] = ()
 
+    @property
+    def isAwaited(self) -> bool:
+        """
+        Whether a loop waits for it, also when it is due already.
+        """
+        return self._callback is not None
+
     def addBoth(self, callback: Any, *args: Any, **kw: Any) -> Any:
         """
         Remember whom to wake. Only the machinery that runs a coroutine calls this, once for each wait.
@@ -185,14 +192,14 @@ class Consumer(Generic[T]):
         """
         @return: what to await while there is nothing to take. It may wake in vain.
         """
-        if self._isWaiting:
+        wakeUp = self._wakeUp
+        if wakeUp is None:
+            wakeUp = self._wakeUp = _WakeUp(self._cancelled)
+        elif wakeUp.isAwaited:
             raise InvalidActionError(f"Consumer {self.id} is already waiting for a value")
         if not self.isAlive:
             self.isAlive = True
             self.stream.setConsumer(self.id, self)
-        wakeUp = self._wakeUp
-        if wakeUp is None:
-            wakeUp = self._wakeUp = _WakeUp(self._cancelled)
         if self.timeout is not None:
             self._timer = self._turns.callLater(self.timeout / 1000, self._timedOut)
         self._buffer = None  # an idle consumer keeps no empty buffer
@@ -208,6 +215,7 @@ class Consumer(Generic[T]):
 
     def _cancelled(self) -> None:
         self._isWaiting = False
+        self._wakeUp = None  # it may be due already: it must not wake whoever waits here next
         self.return_()
 
     # ---- the writing side
@@ -355,7 +363,8 @@ class WritableConsumableStream(ConsumableStream[T]):
         """
         Give C{value} to every consumer.
         """
-        for consumer in self._consumers.values():
+        # A copy: the garbage collector may find an abandoned loop at any moment, and its consumer then leaves.
+        for consumer in list(self._consumers.values()):
             # As Consumer.write, without the call: this is the way of every event and every request.
             if consumer._buffer is None:
                 consumer._buffer = deque((value,))
@@ -371,7 +380,7 @@ class WritableConsumableStream(ConsumableStream[T]):
         @param value: what C{next} gives with the end.
         """
         end = _End(value)
-        for consumer in self._consumers.values():
+        for consumer in list(self._consumers.values()):
             consumer.write(end)
 
     def kill(self, value: object = None) -> None:
@@ -465,13 +474,13 @@ class WritableConsumableStream(ConsumableStream[T]):
         """
         @return: what is known of every consumer.
         """
-        return [consumer.getStats() for consumer in self._consumers.values()]
+        return [consumer.getStats() for consumer in self.getConsumerList()]
 
     def getBackpressure(self) -> int:
         """
         @return: how many values wait for the consumer that is furthest behind.
         """
-        return max((consumer.getBackpressure() for consumer in self._consumers.values()), default=0)
+        return max((consumer.getBackpressure() for consumer in self.getConsumerList()), default=0)
 
     def getConsumerBackpressure(self, consumerId: int) -> int:
         """

@@ -30,7 +30,7 @@ class Turns:
     Runs jobs at the end of the reactor's turn: first all wake-ups (and those that they cause), then all flushes.
     """
 
-    __slots__ = ("_reactor", "_wakeUps", "_settling", "_flushes", "_call", "_running")
+    __slots__ = ("_reactor", "_wakeUps", "_settling", "_flushes", "_call", "_running", "_isWaking")
 
     def __init__(self, reactor: IReactorTime) -> None:
         """
@@ -42,6 +42,7 @@ class Turns:
         self._flushes: list[Callable[[], object]] = []
         self._call: IDelayedCall | None = None
         self._running = False
+        self._isWaking = False
 
     @property
     def pending(self) -> bool:
@@ -65,6 +66,18 @@ class Turns:
         self._flushes.append(job)
         if self._call is None:
             self._schedule()
+
+    def wakeNow(self) -> None:
+        """
+        Run the wake-ups that are waiting, and those that they cause, before the end of the turn. For whoever stands at the
+        top of the turn, between two things that happen, and never for a writer.
+        """
+        if self._wakeUps and not self._isWaking:
+            self._isWaking = True
+            try:
+                self._runWakeUps()
+            finally:
+                self._isWaking = False
 
     def settled(self) -> Deferred[None]:
         """

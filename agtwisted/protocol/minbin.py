@@ -1,0 +1,279 @@
+"""
+A codec for binary messages: MessagePack, with short forms of the frequent packets.
+
+It speaks what the npm package C{sc-codec-min-bin} speaks: a publication is C{{"p": [channel, data, cid]}}, any other event
+C{{"e": [event, data, cid]}}, a response C{{"r": [rid, error, data]}}. C{cid} is left out where no answer is expected, and
+what is not there is C{nil}, so that "no data" and C{null} are the same here. All other messages travel as they are.
+
+What the reader of the npm package accepts is accepted: keys that are no texts, text that is not UTF-8, bytes behind the
+message. Extension types arrive as C{msgpack.ExtType} or C{msgpack.Timestamp}.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from math import inf
+from typing import Any
+
+from zope.interface import implementer
+
+from agtwisted.errors import InvalidMessageError
+from agtwisted.interfaces import ICodec
+from agtwisted.protocol.codecs import memberName, plainForm
+
+__all__ = ["MinBinCodec"]
+
+_SHORT = 512
+"""Messages of up to so many bytes cannot be nested deeply enough to declare much."""
+
+_SLOTS = 2**18
+"""How many array elements a message may declare beyond those that it has room for, before they are counted exactly."""
+
+
+@implementer(ICodec)
+class MinBinCodec:
+    """
+    The codec of C{codecEngine="minBin"}.
+    """
+
+    __slots__ = ("_library", "_pack", "_shortensBatches")
+
+    def __init__(self, shortenBatches: bool = True) -> None:
+        """
+        @param shortenBatches: Whether packets in a batch are written in their short forms as well. Version 2 of the npm
+            package reads them only in full, version 3 both ways; in either case both are read here.
+        @raise ImportError: The package C{msgpack} is not installed.
+        """
+        try:
+            self._library: Any = import_module("msgpack")
+        except ImportError as error:
+            raise ImportError(
+                "The minBin codec needs the package msgpack, which the extra agtwisted[msgpack] installs"
+            ) from error
+        self._shortensBatches = shortenBatches
+        self._pack = self._library.Packer(default=_writable).pack
+
+    def encode(self, value: object) -> bytes:
+        """
+        Write a value as MessagePack.
+
+        @param value: What to write. Binary values stay binary; moments, enumerations, dataclasses and tuples become
+            what they become in JSON; whole numbers beyond 64 bits become floats.
+        @return: The message.
+        @raise TypeError: Something in C{value} has no form in MessagePack.
+        @raise ValueError: C{value} contains itself, or is nested deeper than about 500 levels.
+        """
+        if isinstance(value, dict):
+            value = _shortened(value)
+        elif isinstance(value, list) and self._shortensBatches:
+            value = [_shortened(packet) if isinstance(packet, dict) else packet for packet in value]
+        try:
+            return self._pack(value)  # type: ignore[no-any-return]
+        except UnicodeEncodeError:
+            # Lone surrogates: a JavaScript program reads them back.
+            return self._library.packb(value, default=_writable, unicode_errors="surrogatepass")  # type: ignore[no-any-return]
+
+    def decode(self, message: str | bytes | bytearray | memoryview) -> object:
+        """
+        Read a message.
+
+        @return: The packet or packets; for anything else the value itself.
+        @raise InvalidMessageError: C{message} is text, is no MessagePack or is C{nil}.
+        """
+        if isinstance(message, str):
+            raise InvalidMessageError("A text is no message of the minBin codec")
+        value = self._unpack(bytes(message))
+        if value.__class__ is dict:
+            _lengthen(value)
+        elif value.__class__ is list:
+            for packet in value:
+                if packet.__class__ is dict:
+                    _lengthen(packet)
+                elif packet is None:
+                    raise InvalidMessageError("A batch with nil is no message of the minBin codec")
+        elif value is None:
+            raise InvalidMessageError("nil is no message of the minBin codec")
+        return value
+
+    def _unpack(self, payload: bytes) -> Any:
+        if len(payload) > _SHORT and _mayDeclareTooMuch(payload) and not _isComplete(payload):
+            raise InvalidMessageError("The message is not complete")
+        library = self._library
+        try:
+            return library.unpackb(payload)
+        except library.ExtraData as error:
+            return error.unpacked
+        except ValueError as error:
+            return self._unpackOddities(payload, error)
+
+    def _unpackOddities(self, payload: bytes, error: ValueError) -> Any:
+        """
+        Read what has been refused, accepting what JavaScript accepts.
+
+        @param error: Why it has been refused.
+        """
+        library = self._library
+        for unicodeErrors in ("surrogatepass", "replace"):
+            try:
+                return library.unpackb(
+                    payload, strict_map_key=False, object_pairs_hook=_asObject, unicode_errors=unicodeErrors
+                )
+            except library.ExtraData as extra:
+                return extra.unpacked
+            except UnicodeDecodeError:
+                continue
+            except (ValueError, TypeError) as refused:
+                error = refused if isinstance(refused, ValueError) else error
+                break
+        raise InvalidMessageError(f"The message is no MessagePack: {str(error) or type(error).__name__}") from None
+
+
+def _writable(value: object) -> object:
+    """
+    @return: A value that MessagePack has no type for, as one that it has.
+    @raise TypeError: There is none.
+    """
+    if isinstance(value, int):
+        try:
+            return float(value)
+        except OverflowError:
+            return inf if value > 0 else -inf
+    try:
+        return plainForm(value)
+    except TypeError:
+        raise TypeError(f"A value of type {type(value).__qualname__} has no form in MessagePack") from None
+
+
+def _asObject(pairs: list[tuple[object, object]]) -> dict[str, object]:
+    """
+    @return: The members by their names in JavaScript.
+    """
+    return {key if isinstance(key, str) else memberName(key): value for key, value in pairs}
+
+
+# ---- short forms
+
+
+def _shortened(packet: dict[Any, Any]) -> dict[Any, Any]:
+    """
+    @return: A packet in its short form, if it has one.
+    """
+    event, responseId = packet.get("event"), packet.get("rid")
+    if event is None and responseId is None:
+        return packet
+    short = dict(packet)
+    if event is not None:
+        _shortenEvent(short)
+    if responseId is not None:
+        short["r"] = [short.pop("rid"), short.pop("error", None), short.pop("data", None)]
+    return short
+
+
+def _shortenEvent(short: dict[Any, Any]) -> None:
+    event, data, callId = short.pop("event"), short.pop("data", None), short.pop("cid", None)
+    if event == "#publish" and isinstance(data, dict):
+        name, values = "p", [data.get("channel"), data.get("data")]
+    else:
+        name, values = "e", [event, data]
+    if callId is not None:
+        values.append(callId)
+    short[name] = values
+
+
+def _lengthen(packet: dict[Any, Any]) -> None:
+    """
+    Turn short forms into full ones; what looks like one but is no list stays, and makes no packet.
+    """
+    short = packet.get("e")
+    if short.__class__ is list:
+        del packet["e"]
+        packet["event"], packet["data"], *more = _filled(short, 2)
+        if more and more[0] is not None:
+            packet["cid"] = more[0]
+    short = packet.get("p")
+    if short.__class__ is list:
+        del packet["p"]
+        channel, data, *more = _filled(short, 2)
+        packet["event"], packet["data"] = "#publish", {"channel": channel, "data": data}
+        if more and more[0] is not None:
+            packet["cid"] = more[0]
+    short = packet.get("r")
+    if short.__class__ is list:
+        del packet["r"]
+        packet["rid"], packet["error"], packet["data"], *_ = _filled(short, 3)
+
+
+def _filled(values: list[Any], length: int) -> list[Any]:
+    missing = length - len(values)
+    return values + [None] * missing if missing > 0 else values
+
+
+# ---- hostile messages
+
+
+def _mayDeclareTooMuch(payload: bytes) -> bool:
+    """
+    An array's header of five bytes makes the library reserve memory for all elements that it declares; a thousand such
+    headers in each other, and a small message takes gigabytes.
+
+    @return: Whether as many headers may be here; bytes that only look like headers count as well.
+    """
+    size = len(payload)
+    headers = payload.count(b"\xdc") + payload.count(b"\xdd")
+    return headers * size > _SLOTS + 2 * size
+
+
+def _isComplete(payload: bytes) -> bool:
+    """
+    @return: Whether the first value has all that it declares. Each value takes a byte or more, so that one counter tells:
+        it is never more than the bytes that are left.
+    """
+    position, end, awaited = 0, len(payload), 1
+    while 0 < awaited <= end - position:
+        size, items, lengthBytes, sizeFactor, itemFactor = _TOKENS[payload[position]]
+        if lengthBytes:
+            length = int.from_bytes(payload[position + 1 : position + 1 + lengthBytes], "big")
+            size += length * sizeFactor
+            items = length * itemFactor
+        position += size
+        awaited += items - 1
+    return awaited == 0 and position <= end
+
+
+def _token(first: int) -> tuple[int, int, int, int, int]:
+    """
+    @param first: A value's first byte.
+    @return: The bytes that it takes, without what its length field declares; the values in it; the bytes of its length
+        field; the bytes and the values that each unit of the length stands for.
+    """
+    if first in _FIXED_SIZES:
+        return _FIXED_SIZES[first], 0, 0, 0, 0
+    if first in _LENGTHS:
+        lengthBytes, extra, sizeFactor, itemFactor = _LENGTHS[first]
+        return 1 + lengthBytes + extra, 0, lengthBytes, sizeFactor, itemFactor
+    if 0x80 <= first <= 0x8F:
+        return 1, 2 * (first & 0x0F), 0, 0, 0
+    if 0x90 <= first <= 0x9F:
+        return 1, first & 0x0F, 0, 0, 0
+    if 0xA0 <= first <= 0xBF:
+        return 1 + (first & 0x1F), 0, 0, 0, 0
+    return 1, 0, 0, 0, 0
+
+
+_FIXED_SIZES = {
+    **{0xCA: 5, 0xCB: 9},
+    **{0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9},
+    **{0xD0: 2, 0xD1: 3, 0xD2: 5, 0xD3: 9},
+    **{0xD4: 3, 0xD5: 4, 0xD6: 6, 0xD7: 10, 0xD8: 18},
+}
+"""Numbers and extensions of a fixed size."""
+
+_LENGTHS = {
+    **{0xC4: (1, 0, 1, 0), 0xC5: (2, 0, 1, 0), 0xC6: (4, 0, 1, 0)},
+    **{0xC7: (1, 1, 1, 0), 0xC8: (2, 1, 1, 0), 0xC9: (4, 1, 1, 0)},
+    **{0xD9: (1, 0, 1, 0), 0xDA: (2, 0, 1, 0), 0xDB: (4, 0, 1, 0)},
+    **{0xDC: (2, 0, 0, 1), 0xDD: (4, 0, 0, 1), 0xDE: (2, 0, 0, 2), 0xDF: (4, 0, 0, 2)},
+}
+"""Binaries, extensions, texts, arrays and objects whose length comes in a field of its own."""
+
+_TOKENS = [_token(first) for first in range(256)]

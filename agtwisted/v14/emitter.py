@@ -1,0 +1,128 @@
+"""
+Events as callbacks: the base of servers, sockets, exchanges and channels in version 14.
+
+In the reference: Node's C{EventEmitter} for servers and exchanges, C{component-emitter} for sockets and channels.
+"""
+
+from __future__ import annotations
+
+from agtwisted.v14.callbacks import Callback, callWith, roomFor
+
+
+class _Listener:
+    """
+    A function that waits for an event.
+
+    @ivar function: the function, as it was given.
+    @ivar room: how many arguments it takes.
+    @ivar isOnce: whether it waits for one event only.
+    """
+
+    __slots__ = ("function", "isOnce", "room")
+
+    def __init__(self, function: Callback, isOnce: bool) -> None:
+        self.function = function
+        self.room = roomFor(function)
+        self.isOnce = isOnce
+
+
+class CallbackEmitter:
+    """
+    Something that calls functions back, synchronously and in the order in which they came. Those that come or go while an
+    event is on its way change nothing for this event. The exception of one is logged and does not keep the event from the
+    others. A function may be a coroutine function.
+    """
+
+    __slots__ = ()
+
+    #: The listeners by event; replaced, never changed, so that an event on its way is not disturbed.
+    _callbacks: dict[str, tuple[_Listener, ...]] | None
+
+    def on(self, event: str, function: Callback) -> None:
+        """
+        Call C{function} with the arguments of each C{event}, or with as many of them as it takes.
+        """
+        self._listen(event, _Listener(function, False))
+
+    def once(self, event: str, function: Callback) -> None:
+        """
+        Call C{function} with the arguments of the next C{event}.
+        """
+        self._listen(event, _Listener(function, True))
+
+    def off(self, event: str | None = None, function: Callback | None = None) -> None:
+        """
+        Stop calling back.
+
+        @param event: the event; all events if not given.
+        @param function: the function; all of that event's functions if not given.
+        """
+        if event is None or self._callbacks is None:
+            self._callbacks = None
+        elif function is None:
+            self._callbacks.pop(event, None)
+        else:
+            self._keep(event, tuple(each for each in self._callbacks.get(event, ()) if each.function != function))
+
+    def removeListener(self, eventName: str, function: Callback | None = None) -> None:
+        """
+        As L{off}.
+        """
+        self.off(eventName, function)
+
+    def removeAllListeners(self, event: str | None = None) -> None:
+        """
+        As L{off} without a function.
+        """
+        self.off(event)
+
+    def listeners(self, event: str) -> list[Callback]:
+        """
+        @return: the functions that wait for that event.
+        """
+        return [each.function for each in (self._callbacks or {}).get(event, ())]
+
+    def listenerCount(self, event: str) -> int:
+        """
+        @return: how many functions wait for that event.
+        """
+        return len((self._callbacks or {}).get(event, ()))
+
+    def hasListeners(self, event: str) -> bool:
+        """
+        @return: whether a function waits for that event.
+        """
+        return self._callbacks is not None and event in self._callbacks
+
+    def notify(self, event: str, *arguments: object) -> None:
+        """
+        Call back whoever waits for this event.
+        """
+        callbacks = self._callbacks
+        if callbacks is None:
+            return
+        for listener in callbacks.get(event, ()):
+            if listener.isOnce:
+                self._forget(event, listener)
+            callWith(
+                listener.function,
+                arguments if listener.room >= len(arguments) else arguments[: listener.room],
+                "A function that was called back for an event has failed.",
+            )
+
+    def _listen(self, event: str, listener: _Listener) -> None:
+        if self._callbacks is None:
+            self._callbacks = {}
+        self._callbacks[event] = (*self._callbacks.get(event, ()), listener)
+
+    def _forget(self, event: str, listener: _Listener) -> None:
+        if self._callbacks is not None:
+            self._keep(event, tuple(each for each in self._callbacks.get(event, ()) if each is not listener))
+
+    def _keep(self, event: str, listeners: tuple[_Listener, ...]) -> None:
+        if self._callbacks is None:
+            return
+        if listeners:
+            self._callbacks[event] = listeners
+        else:
+            self._callbacks.pop(event, None)

@@ -1,0 +1,72 @@
+"""
+What an event's function answers with.
+
+In the reference: C{response.js}.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agtwisted.errors import InvalidActionError, dehydrateError
+from agtwisted.protocol.nodata import NO_DATA
+
+if TYPE_CHECKING:
+    from agtwisted.v14.serversocket import SCServerSocket
+
+
+class Response:
+    """
+    The answer to one event: C{respond(error, data)}. To an event that expects none it does nothing.
+
+    @ivar id: the caller's number for its call, which need not be a number; C{None} if it expects no answer.
+    @ivar sent: whether it has been given.
+    """
+
+    __slots__ = ("_socket", "id", "sent")
+
+    def __init__(self, socket: SCServerSocket, id: Any) -> None:
+        self._socket = socket
+        self.id = id
+        self.sent = False
+
+    def __call__(self, error: object = None, data: object = NO_DATA, options: object = None) -> None:
+        """
+        Answer.
+
+        @param error: what went wrong, if anything did: an exception, which reaches the client with its name, its message and
+            its public attributes, or any other value, which reaches it as it is.
+        @param data: what the client gets, with an error as well; left out, it gets no data.
+        @param options: C{{"batch": True}} lets the answer travel with others, a little later.
+        @raise InvalidActionError: it has been answered.
+        """
+        if error is None or error is False or error == "":
+            self.end(data, options)
+        else:
+            self.error(error, data, options)
+
+    def end(self, data: object = NO_DATA, options: object = None) -> None:
+        """
+        Answer that all is well.
+
+        @raise InvalidActionError: it has been answered.
+        """
+        if self.id is not None:
+            self._send({"rid": self.id}, data, options)
+
+    def error(self, error: object, data: object = NO_DATA, options: object = None) -> None:
+        """
+        Answer that something went wrong.
+
+        @raise InvalidActionError: it has been answered.
+        """
+        if self.id is not None:
+            self._send({"rid": self.id, "error": dehydrateError(error)}, data, options)
+
+    def _send(self, packet: dict[str, Any], data: object, options: object) -> None:
+        if self.sent:
+            raise InvalidActionError(f"Response {self.id} has already been sent")
+        self.sent = True
+        if data is not NO_DATA:
+            packet["data"] = data
+        self._socket.sendObject(packet, options)
