@@ -45,7 +45,8 @@ class StreamDemux(Generic[T]):
     """
     Named streams, which come with their first consumer and go with their last.
 
-    @ivar streams: the streams that are being consumed, by name.
+    @ivar streams: the streams that are being consumed, by name. Walk through a copy: the garbage collector may find an
+        abandoned loop at any moment, and with it the last consumer of a stream goes.
     """
 
     __slots__ = ("streams", "_turns", "_lastConsumerId")
@@ -158,7 +159,7 @@ class StreamDemux(Generic[T]):
         """
         @return: what is known of that consumer, C{None} if there is none.
         """
-        for name, stream in self.streams.items():
+        for name, stream in list(self.streams.items()):
             stats = stream.getConsumerStats(consumerId)
             if stats is not None:
                 return replace(stats, stream=name)
@@ -177,7 +178,7 @@ class StreamDemux(Generic[T]):
         """
         @return: what is known of every consumer of every stream.
         """
-        return [stats for name in self.streams for stats in self.getConsumerStatsList(name)]
+        return [stats for name in list(self.streams) for stats in self.getConsumerStatsList(name)]
 
     def getBackpressure(self, streamName: str) -> int:
         """
@@ -190,7 +191,7 @@ class StreamDemux(Generic[T]):
         """
         @return: how many values wait for the consumer of any stream that is furthest behind.
         """
-        return max((stream.getBackpressure() for stream in self.streams.values()), default=0)
+        return max((stream.getBackpressure() for stream in list(self.streams.values())), default=0)
 
     def getConsumerBackpressure(self, consumerId: int) -> int:
         """
@@ -223,7 +224,7 @@ class StreamDemux(Generic[T]):
         """
         @return: how many consumers all streams have.
         """
-        return sum(stream.getConsumerCount() for stream in self.streams.values())
+        return sum(stream.getConsumerCount() for stream in list(self.streams.values()))
 
     def _streamsWith(self, consumerId: int) -> Iterator[WritableConsumableStream[T]]:
         # Consumers are numbered across the demux, so there is one such stream at most.
