@@ -1,0 +1,209 @@
+"""
+Tests of L{agtwisted.streams.turns}.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from agtwisted.streams.emitter import AsyncStreamEmitter
+from agtwisted.streams.stream import WritableConsumableStream
+from agtwisted.streams.turns import MAXIMUM_ROUNDS, Turns, defaultTurns
+
+
+class TurnsTests(SynchronousTestCase):
+    """
+    What happens at the end of a turn, and in which order.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make turns on a clock, and a list of what has run.
+        """
+        self.clock = Clock()
+        self.turns = Turns(self.clock)
+        self.ran: list[object] = []
+
+    def job(self, name: object) -> partial[None]:
+        """
+        @return: a job that notes that it has run.
+        """
+        return partial(self.ran.append, name)
+
+    def test_notAtOnce(self) -> None:
+        """
+        A job never runs inside the call that asks for it, only at the end of the turn.
+        """
+        self.turns.wake(self.job("wake"))
+        self.turns.flush(self.job("flush"))
+        self.assertEqual(self.ran, [])
+        self.clock.advance(0)
+        self.assertEqual(self.ran, ["wake", "flush"])
+
+    def test_wakeUpsFirst(self) -> None:
+        """
+        Flushes run after all wake-ups, whatever was asked for first.
+        """
+        for kind in "fwfw":
+            (self.turns.wake if kind == "w" else self.turns.flush)(self.job(kind))
+        self.clock.advance(0)
+        self.assertEqual(self.ran, ["w", "w", "f", "f"])
+
+    def test_wakeUpsThatWake(self) -> None:
+        """
+        Wake-ups that other wake-ups cause belong to the same turn, before its flushes.
+        """
+        self.turns.flush(self.job("flush"))
+        self.turns.wake(lambda: self.turns.wake(lambda: self.turns.wake(self.job("third round"))))
+        self.clock.advance(0)
+        self.assertEqual(self.ran, ["third round", "flush"])
+
+    def test_oneDelayedCall(self) -> None:
+        """
+        A turn costs one delayed call, however much happens in it; none is left behind.
+        """
+        for _ in range(10):
+            self.turns.wake(self.job("wake"))
+            self.turns.flush(self.job("flush"))
+            self.turns.settled()
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.clock.advance(0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_flushThatWakes(self) -> None:
+        """
+        What a flush asks for runs in the next turn.
+        """
+        self.turns.flush(lambda: self.turns.wake(self.job("wake")))
+        self.turns.flush(lambda: self.turns.flush(self.job("flush")))
+        self.turns.run()
+        self.assertEqual(self.ran, [])
+        self.turns.run()
+        self.assertEqual(self.ran, ["wake", "flush"])
+
+    def test_failingJobs(self) -> None:
+        """
+        A job that fails is logged and takes nothing from the others.
+        """
+        self.turns.wake(lambda: 1 // 0)
+        self.turns.wake(self.job("wake"))
+        self.turns.flush(lambda: [].pop())
+        self.turns.flush(self.job("flush"))
+        self.clock.advance(0)
+        self.assertEqual(self.ran, ["wake", "flush"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(IndexError)), 1)
+
+    def test_endlessWakeUps(self) -> None:
+        """
+        Jobs that keep waking each other get a limited number of rounds per turn: then the flushes and everyone else.
+        """
+
+        def again() -> None:
+            self.ran.append("round")
+            self.turns.wake(again)
+
+        self.turns.flush(self.job("flush"))
+        self.turns.wake(again)
+        self.turns.run()
+        self.assertEqual(self.ran, ["round"] * MAXIMUM_ROUNDS + ["flush"])
+        self.assertTrue(self.turns.pending)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.turns.run()
+        self.assertEqual(len(self.ran), 2 * MAXIMUM_ROUNDS + 1)
+
+    def test_pending(self) -> None:
+        """
+        It tells whether a wake-up waits; flushes do not count.
+        """
+        self.assertFalse(self.turns.pending)
+        self.turns.flush(self.job("flush"))
+        self.assertFalse(self.turns.pending)
+        self.turns.wake(self.job("wake"))
+        self.assertTrue(self.turns.pending)
+        self.clock.advance(0)
+        self.assertFalse(self.turns.pending)
+
+    def test_settled(self) -> None:
+        """
+        C{settled} fires after the wake-ups that wait and those that they cause, and before the flushes.
+        """
+        self.turns.settled().addCallback(lambda _: self.ran.append("settled"))
+        self.turns.flush(self.job("flush"))
+        self.turns.wake(lambda: self.turns.wake(self.job("caused")))
+        self.clock.advance(0)
+        self.assertEqual(self.ran, ["caused", "settled", "flush"])
+
+    def test_settledWithoutWakeUps(self) -> None:
+        """
+        C{settled} fires at the end of the turn also when nothing waits, and not at once.
+        """
+        done = self.turns.settled()
+        self.assertNoResult(done)
+        self.clock.advance(0)
+        self.assertIsNone(self.successResultOf(done))
+
+    def test_settlingWakes(self) -> None:
+        """
+        What is woken by someone for whom things have settled still belongs to this turn.
+        """
+        self.turns.settled().addCallback(lambda _: self.turns.wake(self.job("woken")))
+        self.turns.flush(self.job("flush"))
+        self.clock.advance(0)
+        self.assertEqual(self.ran, ["woken", "flush"])
+
+    def test_run(self) -> None:
+        """
+        Tests may end the turn themselves; the delayed call goes, and nothing runs twice.
+        """
+        self.turns.wake(self.job("wake"))
+        self.turns.run()
+        self.turns.run()
+        self.clock.advance(0)
+        self.assertEqual(self.ran, ["wake"])
+
+    def test_runInside(self) -> None:
+        """
+        Ending the turn from within a job does nothing: jobs are not interleaved.
+        """
+
+        def job() -> None:
+            self.turns.wake(self.job("second"))
+            self.turns.run()
+            self.ran.append("first")
+
+        self.turns.wake(job)
+        self.clock.advance(0)
+        self.assertEqual(self.ran, ["first", "second"])
+
+    def test_callLater(self) -> None:
+        """
+        Timers are the reactor's, in seconds.
+        """
+        self.turns.callLater(2.5, self.ran.append, "late")
+        self.clock.advance(2.4)
+        self.assertEqual(self.ran, [])
+        self.clock.advance(0.1)
+        self.assertEqual(self.ran, ["late"])
+
+
+class DefaultTurnsTests(SynchronousTestCase):
+    """
+    Streams that belong to no server.
+    """
+
+    def test_oneForTheProcess(self) -> None:
+        """
+        Without turns of their own, streams and emitters share those of the installed reactor.
+        """
+        from twisted.internet import reactor
+
+        turns = defaultTurns()
+        self.assertIs(WritableConsumableStream[int]().turns, turns)
+        self.assertIs(AsyncStreamEmitter().turns, turns)
+        timer = turns.callLater(1000, lambda: None)
+        self.assertIn(timer, reactor.getDelayedCalls())  # type: ignore[attr-defined]
+        timer.cancel()
