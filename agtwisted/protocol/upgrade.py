@@ -108,4 +108,6 @@ def _hostAndPort(origin: str | None) -> tuple[str | None, int]:
         host, port = parts.hostname, parts.port
     except ValueError:
         return None, 0
-    return host, port or (443 if parts.scheme == "https" else 80)
+    if port is None:
+        port = 443 if parts.scheme == "https" else 80
+    return host, port
