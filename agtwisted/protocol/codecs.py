@@ -27,7 +27,7 @@ from orjson import OPT_PASSTHROUGH_DATETIME, JSONDecodeError, dumps, loads
 
 from agtwisted.errors import toISOString
 
-__all__ = ["JSONCodec"]
+__all__ = ["JSONCodec", "memberName", "plainForm"]
 
 _MAX_DEPTH = 2048
 """How deep a value may be nested to be written; twice as deep as what is read."""
@@ -88,7 +88,7 @@ class JSONCodec:
         if value.__class__ is str and (value == "#1" or value == "#2"):
             return value.encode("ascii")
         try:
-            return dumps(value, _plainForm, OPT_PASSTHROUGH_DATETIME)
+            return dumps(value, plainForm, OPT_PASSTHROUGH_DATETIME)
         except TypeError:
             return _Encoding().encode(value)
 
@@ -142,7 +142,7 @@ _decodeHugeNumbers = json.JSONDecoder(parse_constant=_refuseConstant, parse_int=
 _quote = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def _plainForm(value: object) -> object:
+def plainForm(value: object) -> object:
     """
     @return: A value as one of the types that JSON knows; what C{orjson} does itself is here for the slower path.
     @raise TypeError: if there is none.
@@ -172,7 +172,7 @@ def _number(value: int | float) -> str:
     return float.__repr__(value) if isfinite(value) else "null"
 
 
-def _key(key: object) -> str:
+def memberName(key: object) -> str:
     """
     @return: The name that JavaScript gives to a member with this key.
     """
@@ -269,7 +269,7 @@ class _Encoding:
         if isinstance(value, (list, tuple)):
             self._open(value, _elements(value), "[", "]")
             return True
-        return self._put(_plainForm(value))
+        return self._put(plainForm(value))
 
     def _open(self, value: object, items: Iterator[tuple[str, object]], start: str, end: str) -> None:
         if id(value) in self.identities:
@@ -301,7 +301,7 @@ def _scalar(value: object) -> str | None:
 def _members(value: dict[object, object]) -> Iterator[tuple[str, object]]:
     separator = ""
     for key, member in value.items():
-        yield f"{separator}{_quote(_key(key))}:", member
+        yield f"{separator}{_quote(memberName(key))}:", member
         separator = ","
 
 

@@ -15,10 +15,7 @@ from importlib import import_module
 from math import inf
 from typing import Any
 
-from zope.interface import implementer
-
 from agtwisted.errors import InvalidMessageError
-from agtwisted.interfaces import ICodec
 from agtwisted.protocol.codecs import memberName, plainForm
 
 __all__ = ["MinBinCodec"]
@@ -27,13 +24,12 @@ _SHORT = 512
 """Messages of up to so many bytes cannot be nested deeply enough to declare much."""
 
 _SLOTS = 2**18
-"""How many array elements a message may declare beyond those that it has room for, before they are counted exactly."""
+"""How many elements, beyond those that it has room for, the arrays of a message may declare without a closer look."""
 
 
-@implementer(ICodec)
 class MinBinCodec:
     """
-    The codec of C{codecEngine="minBin"}.
+    The codec of C{codecEngine="minBin"}, an L{agtwisted.interfaces.ICodec}.
     """
 
     __slots__ = ("_library", "_pack", "_shortensBatches")
@@ -96,8 +92,8 @@ class MinBinCodec:
         return value
 
     def _unpack(self, payload: bytes) -> Any:
-        if len(payload) > _SHORT and _mayDeclareTooMuch(payload) and not _isComplete(payload):
-            raise InvalidMessageError("The message is not complete")
+        if len(payload) > _SHORT and _mayDeclareTooMuch(payload):
+            self._checkCompleteness(payload)
         library = self._library
         try:
             return library.unpackb(payload)
@@ -105,6 +101,19 @@ class MinBinCodec:
             return error.unpacked
         except ValueError as error:
             return self._unpackOddities(payload, error)
+
+    def _checkCompleteness(self, payload: bytes) -> None:
+        """
+        Go through a message without making anything of it.
+
+        @raise InvalidMessageError: It declares more than it has.
+        """
+        unpacker = self._library.Unpacker(read_size=len(payload), max_buffer_size=len(payload))
+        unpacker.feed(payload)
+        try:
+            unpacker.skip()
+        except (ValueError, self._library.UnpackException) as error:
+            raise InvalidMessageError(f"The message is no MessagePack: {_text(error)}") from None
 
     def _unpackOddities(self, payload: bytes, error: ValueError) -> Any:
         """
@@ -125,7 +134,7 @@ class MinBinCodec:
             except (ValueError, TypeError) as refused:
                 error = refused if isinstance(refused, ValueError) else error
                 break
-        raise InvalidMessageError(f"The message is no MessagePack: {str(error) or type(error).__name__}") from None
+        raise InvalidMessageError(f"The message is no MessagePack: {_text(error)}") from None
 
 
 def _writable(value: object) -> object:
@@ -149,6 +158,10 @@ def _asObject(pairs: list[tuple[object, object]]) -> dict[str, object]:
     @return: The members by their names in JavaScript.
     """
     return {key if isinstance(key, str) else memberName(key): value for key, value in pairs}
+
+
+def _text(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 # ---- short forms
@@ -213,67 +226,11 @@ def _filled(values: list[Any], length: int) -> list[Any]:
 
 def _mayDeclareTooMuch(payload: bytes) -> bool:
     """
-    An array's header of five bytes makes the library reserve memory for all elements that it declares; a thousand such
-    headers in each other, and a small message takes gigabytes.
+    For an array's header, which takes five bytes, the library reserves memory for all elements that it declares. With a
+    thousand such headers in each other, a small message takes as much memory as a very large one.
 
     @return: Whether as many headers may be here; bytes that only look like headers count as well.
     """
     size = len(payload)
     headers = payload.count(b"\xdc") + payload.count(b"\xdd")
     return headers * size > _SLOTS + 2 * size
-
-
-def _isComplete(payload: bytes) -> bool:
-    """
-    @return: Whether the first value has all that it declares. Each value takes a byte or more, so that one counter tells:
-        it is never more than the bytes that are left.
-    """
-    position, end, awaited = 0, len(payload), 1
-    while 0 < awaited <= end - position:
-        size, items, lengthBytes, sizeFactor, itemFactor = _TOKENS[payload[position]]
-        if lengthBytes:
-            length = int.from_bytes(payload[position + 1 : position + 1 + lengthBytes], "big")
-            size += length * sizeFactor
-            items = length * itemFactor
-        position += size
-        awaited += items - 1
-    return awaited == 0 and position <= end
-
-
-def _token(first: int) -> tuple[int, int, int, int, int]:
-    """
-    @param first: A value's first byte.
-    @return: The bytes that it takes, without what its length field declares; the values in it; the bytes of its length
-        field; the bytes and the values that each unit of the length stands for.
-    """
-    if first in _FIXED_SIZES:
-        return _FIXED_SIZES[first], 0, 0, 0, 0
-    if first in _LENGTHS:
-        lengthBytes, extra, sizeFactor, itemFactor = _LENGTHS[first]
-        return 1 + lengthBytes + extra, 0, lengthBytes, sizeFactor, itemFactor
-    if 0x80 <= first <= 0x8F:
-        return 1, 2 * (first & 0x0F), 0, 0, 0
-    if 0x90 <= first <= 0x9F:
-        return 1, first & 0x0F, 0, 0, 0
-    if 0xA0 <= first <= 0xBF:
-        return 1 + (first & 0x1F), 0, 0, 0, 0
-    return 1, 0, 0, 0, 0
-
-
-_FIXED_SIZES = {
-    **{0xCA: 5, 0xCB: 9},
-    **{0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9},
-    **{0xD0: 2, 0xD1: 3, 0xD2: 5, 0xD3: 9},
-    **{0xD4: 3, 0xD5: 4, 0xD6: 6, 0xD7: 10, 0xD8: 18},
-}
-"""Numbers and extensions of a fixed size."""
-
-_LENGTHS = {
-    **{0xC4: (1, 0, 1, 0), 0xC5: (2, 0, 1, 0), 0xC6: (4, 0, 1, 0)},
-    **{0xC7: (1, 1, 1, 0), 0xC8: (2, 1, 1, 0), 0xC9: (4, 1, 1, 0)},
-    **{0xD9: (1, 0, 1, 0), 0xDA: (2, 0, 1, 0), 0xDB: (4, 0, 1, 0)},
-    **{0xDC: (2, 0, 0, 1), 0xDD: (4, 0, 0, 1), 0xDE: (2, 0, 0, 2), 0xDF: (4, 0, 0, 2)},
-}
-"""Binaries, extensions, texts, arrays and objects whose length comes in a field of its own."""
-
-_TOKENS = [_token(first) for first in range(256)]
