@@ -306,6 +306,7 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         if self.state != _CONNECTING:
             return
         if self.factory.agServer.perMessageDeflate and self.websocket_extensions:
+            self.is_open = Deferred()  # Autobahn fires it
             self.succeedHandshake(self._subprotocol())
         else:
             self._succeedPlainly(self._subprotocol())

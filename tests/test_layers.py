@@ -25,8 +25,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "protocol": {"errors"},
     "streams": {"errors"},
     "sockets": SOCKETS,
-    # The default broker comes with the server, which is why brokers stand below it.
-    "server": SERVER,
+    # The default broker comes with the server, which is why brokers stand below it. Its methods websocketFactory and
+    # resource make what it can be listened with; those two modules know a server only by what they are given.
+    "server": SERVER | {"websocket", "site"},
     "client": SOCKETS | {"sockets"},
     # For brokers that are themselves SocketCluster clients.
     "brokers": BROKERS | {"client"},
@@ -35,7 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "site": ALL_BUT_V14,
     "service": ALL_BUT_V14,
     "testing": ALL_BUT_V14,
-    "tap": ALL_BUT_V14 | {"v14"},
+    "process": {"streams"},
+    "tap": ALL_BUT_V14 | {"v14", "process"},
 }
 
 #: The package's own name stands for its public names, C{__init__}.

@@ -31,17 +31,19 @@ class Publication:
     the first subscriber needs them.
 
     @ivar channel: the channel's name.
-    @ivar data: what was published.
+    @ivar data: what was published; C{None} also if nothing was.
+    @ivar hasData: whether anything was published, were it C{None}.
     """
 
-    __slots__ = ("channel", "data", "_wire", "_message", "_frame")
+    __slots__ = ("channel", "data", "hasData", "_wire", "_message", "_frame")
 
     def __init__(self, channel: str, data: object, wire: Wire) -> None:
         """
         @param wire: encodes it.
         """
         self.channel = channel
-        self.data = data
+        self.hasData = data is not NO_DATA
+        self.data = data if self.hasData else None
         self._wire = wire
         self._message: tuple[bytes, bool] | None = None
         self._frame: bytes | None = None
@@ -51,7 +53,7 @@ class Publication:
         """
         The packet that clients get, a new one each time.
         """
-        if self.data is NO_DATA:
+        if not self.hasData:
             return {"event": "#publish", "data": {"channel": self.channel}}
         return {"event": "#publish", "data": {"channel": self.channel, "data": self.data}}
 

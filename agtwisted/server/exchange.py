@@ -48,8 +48,7 @@ class AGExchange(ChannelStreams):
         """
         Give a publication to the channel's consumers.
         """
-        data = publication.data
-        self._channelData.write(publication.channel, None if data is NO_DATA else data)
+        self._channelData.write(publication.channel, publication.data)
 
     def transmit(self, event: str, packet: dict[str, Any], options: object = None) -> None:
         """
