@@ -7,8 +7,9 @@ This is the only place, besides the public edge, that knows milliseconds: everyt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
+from math import inf
 from typing import Any
 
 from twisted.logger import Logger
@@ -36,7 +37,8 @@ def option(
     """
     Declare one option.
 
-    @param kind: C{"int"}, C{"float"}, C{"bool"}, C{"str"}, C{"list"} or C{"object"}: how a command line reads it.
+    @param kind: C{"int"}, C{"float"}, C{"bool"}, C{"str"}, C{"list"}, C{"version"} or C{"object"}: how a command line
+        reads it.
     @param commandLine: whether the command line offers it.
     """
     metadata = {"kind": kind, "help": help, "unit": unit, "choices": choices, "commandLine": commandLine}
@@ -50,8 +52,13 @@ class ServerOptions:
     """
 
     # ---- protocol
-    protocolVersion: int = option(2, "int", "version of the SocketCluster protocol: 2 for clients from 15 on, 1 for 14")
+    protocolVersion: int | str = option(
+        2, "version", "version of the SocketCluster protocol: 2 for clients from 15 on, 1 for 14, auto for both"
+    )
     path: str = option("/socketcluster/", "str", "URL path of the WebSocket endpoint, compared exactly")
+    pathV1: str | None = option(
+        None, "str", "another URL path, at which version 1 of the protocol is spoken, whatever protocolVersion is"
+    )
     origins: str = option(
         "*:*", "str", "origins that may connect: host:port, host:* or *:port, separated by commas or spaces"
     )
@@ -76,7 +83,7 @@ class ServerOptions:
     batchOnHandshake: bool = option(False, "bool", "collect what is sent right after the handshake into batches")
     batchOnHandshakeDuration: float = option(400, "float", "how long batchOnHandshake lasts", "ms")
     batchInterval: float = option(50, "float", "time between the batches of a socket that batches", "ms")
-
+    authAlgorithm: str | None = option(None, "str", "algorithm that signs, the only one accepted: HS256, RS256, ...")
     # ---- authentication
     authKey: str | bytes | None = option(None, "str", "secret that signs and verifies tokens; random when not given")
     authPrivateKey: Any = option(None, "str", "PEM private key that signs tokens; needs authPublicKey")
@@ -93,7 +100,9 @@ class ServerOptions:
 
     # ---- the rest
     codecEngine: Any = option(None, "object", "object with encode and decode; JSON when not given", commandLine=False)
-    requestCreator: Any = option(None, "object", "function(socket, id, procedure, data) that makes requests", commandLine=False)
+    requestCreator: Any = option(
+        None, "object", "function(socket, id, procedure, data) that makes requests", commandLine=False
+    )
     middlewareEmitFailures: bool = option(True, "bool", "emit an error or warning for what middleware blocks")
     socketStreamCleanupMode: str = option(
         "kill", "str", "what becomes of a closed socket's streams", choices=("kill", "close", "none")
@@ -125,16 +134,19 @@ class ServerOptions:
 
     def _check(self) -> None:
         for each in fields(self):
-            _checkValue(each.name, getattr(self, each.name), each.metadata)
+            _checkValue(each, getattr(self, each.name))
         if (self.authPrivateKey is None) != (self.authPublicKey is None):
             missing, given = ("authPrivateKey", "authPublicKey")
             if self.authPublicKey is None:
                 missing, given = given, missing
             raise InvalidOptionsError(f"The {missing} option must be specified if {given} is specified")
-        if self.protocolVersion not in (1, 2):
-            raise InvalidOptionsError(f"The protocolVersion option must be 1 or 2, not {self.protocolVersion!r}")
-        if not self.path.startswith("/"):
-            raise InvalidOptionsError(f"The path option must begin with a slash; {self.path!r} does not")
+        if self.protocolVersion not in (1, 2, "auto"):
+            raise InvalidOptionsError(f"The protocolVersion option must be 1, 2 or 'auto', not {self.protocolVersion!r}")
+        for name, path in (("path", self.path), ("pathV1", self.pathV1)):
+            if path is not None and not path.startswith("/"):
+                raise InvalidOptionsError(f"The {name} option must begin with a slash; {path!r} does not")
+        if self.path == self.pathV1:
+            raise InvalidOptionsError(f"The pathV1 option must be another path than the path option, {self.path!r}")
 
 
 def _didYouMean(name: str, known: Mapping[str, object]) -> str:
@@ -143,13 +155,25 @@ def _didYouMean(name: str, known: Mapping[str, object]) -> str:
     return f"; did you mean {lower[near[0]]}?" if near else ""
 
 
-def _checkValue(name: str, value: object, metadata: Mapping[str, Any]) -> None:
-    kind = metadata["kind"]
+def _checkValue(each: Field[Any], value: object) -> None:
+    kind, choices, type = each.metadata["kind"], each.metadata["choices"], str(each.type)
     if value is None:
-        return
-    if kind in ("int", "float"):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or value < 0:
-            unit = f" of {metadata['unit']}" if metadata["unit"] else ""
-            raise InvalidOptionsError(f"The {name} option must be a number{unit} and not negative, not {value!r}")
-    elif metadata["choices"] and value not in metadata["choices"]:
-        raise InvalidOptionsError(f"The {name} option must be one of {', '.join(metadata['choices'])}, not {value!r}")
+        fits, wanted = each.default is None or "None" in type, "given a value"
+    elif kind in ("int", "float"):
+        fits = not isinstance(value, bool) and isinstance(value, (int, float)) and 0 <= value < inf
+        wanted = f"a number of {each.metadata['unit']}" if each.metadata["unit"] else "a number"
+        wanted += " and not negative"
+    elif type == "Any":
+        fits, wanted = True, ""
+    elif kind == "bool":
+        fits, wanted = isinstance(value, bool), "True or False"
+    elif kind == "list":
+        # A text would do as a list of its letters, and "HS256" in it be found.
+        fits = isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+        wanted = "a list of texts"
+    elif choices:
+        fits, wanted = value in choices, f"one of {', '.join(choices)}"
+    else:
+        fits, wanted = isinstance(value, (str, bytes) if "bytes" in type else str), "text"
+    if not fits:
+        raise InvalidOptionsError(f"The {each.name} option must be {wanted}, not {value!r}")
