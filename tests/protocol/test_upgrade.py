@@ -52,7 +52,7 @@ class ForwardedForTests(SynchronousTestCase):
 
     def test_hops(self) -> None:
         """
-        The address is the one that the outermost trusted proxy has added; what stands before it anybody may have written.
+        The address is the one that the outermost trusted proxy has added; what stands before it may be anybody's.
         """
         table = [
             (None, 1, None),

@@ -122,13 +122,14 @@ class ReadingTests(StreamTestCase):
         However much is written in a turn, a waiting loop is woken once and takes it all.
         """
         woken: list[object] = []
-        wake = self.turns.wake
-        self.stream.turns = self.turns
+        original = Turns.wake
+
+        def wake(turns: Turns, job: Callable[[], object]) -> None:
+            woken.append(job)
+            original(turns, job)
+
+        self.patch(Turns, "wake", wake)
         got, _ = self.read(self.stream)
-        consumer = self.stream.getConsumerList()[0]
-        counting = Turns(self.clock)
-        consumer._turns = counting
-        self.patch(Turns, "wake", lambda turns, job: (woken.append(job), wake.__func__(turns, job)))  # type: ignore[attr-defined]
         for value in range(5):
             self.stream.write(value)
         self.turn()
@@ -212,8 +213,8 @@ class ReadingTests(StreamTestCase):
 
     def test_secondReader(self) -> None:
         """
-        A consumer has one reader: a second one that would have to wait, too, is refused, also when the first is about to
-        be woken; the first is not harmed.
+        A consumer has one reader: a second one that would have to wait, too, is refused, also when the first is about
+        to be woken; the first is not harmed.
         """
         consumer = self.stream.createConsumer()
         first = consumer.next()
@@ -692,7 +693,7 @@ class CountersTests(StreamTestCase):
 
     def test_backpressure(self) -> None:
         """
-        The stream's back-pressure is that of the consumer furthest behind; 50 values fall from 49 to 0 as they are taken.
+        The stream's back-pressure is that of the consumer furthest behind; with 50 values it falls from 49 to 0.
         """
         self.assertEqual(self.stream.getBackpressure(), 0)
         seen: list[int] = []
@@ -707,8 +708,6 @@ class CountersTests(StreamTestCase):
         self.turn()
         self.assertEqual(seen, list(range(49, -1, -1)))
 
-
-WAITING = "waiting"
 
 
 class Model:
