@@ -163,7 +163,7 @@ def _checkValue(each: Field[Any], value: object) -> None:
         fits = not isinstance(value, bool) and isinstance(value, (int, float)) and 0 <= value < inf
         wanted = f"a number of {each.metadata['unit']}" if each.metadata["unit"] else "a number"
         wanted += " and not negative"
-    elif type == "Any":
+    elif type == "Any" or kind == "version":
         fits, wanted = True, ""
     elif kind == "bool":
         fits, wanted = isinstance(value, bool), "True or False"

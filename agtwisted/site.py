@@ -104,7 +104,7 @@ class _Front:
     isLeaf = False
 
     def __init__(self, server: AGServer, behind: IResource) -> None:
-        self._path = server.getPath().encode("ascii")
+        self._paths = frozenset(path.encode("ascii") for path in server.paths)
         self._endpoint = server.resource()
         self._behind = behind
 
@@ -112,7 +112,7 @@ class _Front:
         """
         @return: the server's resource, or whatever the site has for the request.
         """
-        if request.uri.partition(b"?")[0] == self._path and isUpgrade(request):
+        if request.uri.partition(b"?")[0] in self._paths and isUpgrade(request):
             return self._endpoint  # type: ignore[no-any-return]
         return self._behind.getChildWithDefault(name, request)
 

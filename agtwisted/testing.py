@@ -68,7 +68,7 @@ from zope.interface import implementer
 
 from agtwisted.errors import BadConnectionError, dehydrateError, hydrateError
 from agtwisted.interfaces import ITransport
-from agtwisted.protocol.dialects import DIALECTS
+from agtwisted.protocol.dialects import V1, V2
 from agtwisted.protocol.frames import BINARY, frame, textFrame
 from agtwisted.protocol.statuses import HUNG_UP, NORMAL
 from agtwisted.protocol.upgrade import HandshakeDenied, UpgradeRequest
@@ -90,6 +90,7 @@ def connect(
     remoteAddress: str = "127.0.0.1",
     authToken: str | None = None,
     handshake: bool = True,
+    protocolVersion: int | None = None,
 ) -> FakeClient:
     """
     Let a client connect: first the WebSocket handshake, with its middleware and origins, then SocketCluster's own.
@@ -101,6 +102,8 @@ def connect(
     @param authToken: the signed token that the client presents.
     @param handshake: whether the client goes on with C{#handshake} once its WebSocket connection is open; if not, the
         test lets it do so (L{FakeClient.handshake}).
+    @param protocolVersion: the version of the protocol that the client speaks; the server's if not given, and 2 if that
+        takes both.
     @return: the client. It is still connecting when middleware takes its time, and closed when it was refused.
     @raise TypeError: the server's time is not the test's to move.
     """
@@ -109,7 +112,7 @@ def connect(
     names = {name.lower(): value for name, value in (headers or {}).items()}
     request = UpgradeRequest("GET", url or server.getPath(), names, remoteAddress, 50000, "IPv4")
     server.start().addErrback(lambda failure: log.failure("The server could not be started.", failure))
-    client = FakeClient(server, request)
+    client = FakeClient(server, request, protocolVersion)
     client._connect(authToken, handshake)
     return client
 
@@ -190,7 +193,7 @@ class FakeClient:
     """
     A client of a server in the same process. L{connect} makes it.
 
-    It speaks the version of the protocol that its server speaks, keeps the token that it is given, and answers pings.
+    It speaks the version of the protocol that its server speaks (if that takes both, the one it is told), keeps the token that it is given, and answers pings.
 
     @ivar socket: the server's end of the connection, C{None} until the WebSocket connection is open.
     @ivar state: C{"connecting"}, C{"open"} once the server has accepted C{#handshake}, or C{"closed"}.
@@ -210,9 +213,10 @@ class FakeClient:
     @ivar closeReason: the reason that the server has given, C{None} if none.
     """
 
-    def __init__(self, server: AGServer, request: UpgradeRequest) -> None:
+    def __init__(self, server: AGServer, request: UpgradeRequest, protocolVersion: int | None = None) -> None:
         """
         @param request: what it asks the server with.
+        @param protocolVersion: the version of the protocol that it speaks.
         """
         self.socket: AGServerSocket | None = None
         self.state = CONNECTING
@@ -228,7 +232,8 @@ class FakeClient:
         self.closeCode: int | None = None
         self.closeReason: str | None = None
         self._server = server
-        self._dialect = DIALECTS[server.protocolVersion]
+        version = server.protocolVersion if protocolVersion is None else protocolVersion
+        self._dialect = V1 if version == 1 else V2
         self._transport = FakeTransport(request, self)
         self._calls: dict[int, tuple[str, Deferred[Any]]] = {}
         self._lastCallId = 0
@@ -438,7 +443,7 @@ class FakeClient:
         if payload == self._dialect.ping and not isBinary:
             self.pingCount += 1
             if self.answersPings:
-                self.send(self._dialect.pong.decode())
+                self.send((self._dialect.pong or b"").decode())
             return
         message = self._server.wire.decode(payload, isBinary)
         self.packets.append(message)

@@ -267,7 +267,7 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
                 return
             checkUpgrade(head)
             self.request = self._requestFrom(head)
-            if self.request.path != self.factory.path:
+            if self.request.path not in self.factory.paths:
                 raise HandshakeDenied(400, "There is no WebSocket endpoint at this path")
         except HandshakeDenied as denied:
             self._refuse(denied)
@@ -558,7 +558,7 @@ class AGServerFactory(WebSocketServerFactory):  # type: ignore[misc]
         super().__init__(server=None, reactor=reactor)
         self.agServer = agServer
         self.site = site
-        self.path = agServer.options.path
+        self.paths = agServer.paths
         self._batched_timer = _WheelTimers(agServer.wheel)
         self._setProtocolOptions()
         self.protocol = type("AGServerProtocol", (AGServerProtocol,), self._defaults())

@@ -100,6 +100,7 @@ def _announce(socket: AGServerSocket, call: Call, error: Any) -> None:
         status["authError"] = error
     socket.opened()
     call.reply.end(toClient)
+    socket.askVersion()
     if socket.batchOnHandshake:
         socket.startBatchOnHandshake()
     if error is not None and isBadToken(error):

@@ -7,7 +7,8 @@ In the reference: C{AGServer}.
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
@@ -16,7 +17,7 @@ from twisted.python.failure import Failure
 from agtwisted.errors import InvalidActionError, InvalidArgumentsError, ServerProtocolError
 from agtwisted.options import ServerOptions, seconds
 from agtwisted.protocol.codecs import JSONCodec
-from agtwisted.protocol.dialects import DIALECTS
+from agtwisted.protocol.dialects import DIALECTS, Dialect
 from agtwisted.protocol.upgrade import HandshakeDenied, Origins, UpgradeRequest
 from agtwisted.protocol.wire import Wire
 from agtwisted.server.authengine import AuthEngine
@@ -80,6 +81,11 @@ class AGServer(AsyncStreamEmitter):
     #: The key of C{request.extra} under which a connection attempt's handshake middleware stream is kept.
     SYMBOL_MIDDLEWARE_HANDSHAKE_STREAM = "handshakeStream"
 
+    #: What holds the options; another face of the server has further ones.
+    _optionsType: ClassVar[type[ServerOptions]] = ServerOptions
+    #: What is spoken, by the option C{protocolVersion}.
+    _dialects: ClassVar[Mapping[int | str, Dialect]] = DIALECTS
+
     def __init__(self, reactor: Any = None, **options: Any) -> None:
         """
         @param reactor: the reactor; the installed one if not given.
@@ -91,7 +97,7 @@ class AGServer(AsyncStreamEmitter):
         super().__init__(Turns(reactor))
         self.reactor: IReactorTime = reactor
         self.wheel = Wheel(reactor)
-        self.options = given = ServerOptions.merged(options)
+        self.options = given = self._optionsType.merged(options)
         self.ackTimeout = given.ackTimeout
         self.handshakeTimeout = given.handshakeTimeout
         self.pingInterval = given.pingInterval
@@ -107,7 +113,7 @@ class AGServer(AsyncStreamEmitter):
         self.origins = given.origins
         self._origins = Origins(given.origins)
         self.middleware: dict[str, MiddlewareFunction] = {}
-        self._dialect = DIALECTS[given.protocolVersion]
+        self._dialect = self._dialects[given.protocolVersion]
         self.clients: dict[str, AGServerSocket] = {}
         self.pendingClients: dict[str, AGServerSocket] = {}
         self.isReady = False
@@ -143,10 +149,13 @@ class AGServer(AsyncStreamEmitter):
         self.codec: Any = self.options.codecEngine or JSONCodec()
         self.wire = Wire(self.codec)
         if self.options.brokerEngine is None:
-            self.options.brokerEngine = AGSimpleBroker(turns=self.turns)
+            self.options.brokerEngine = self._makeBrokerEngine()
         self.brokerEngine: Any = self.options.brokerEngine
         self.brokerEngine.setCodecEngine(self.codec)
         self.exchange: Any = self.brokerEngine.exchange()
+
+    def _makeBrokerEngine(self) -> Any:
+        return AGSimpleBroker(turns=self.turns)
 
     # ---- starting and stopping
 
@@ -230,6 +239,16 @@ class AGServer(AsyncStreamEmitter):
         @return: the URL path of the WebSocket endpoint.
         """
         return self.options.path
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """
+        All URL paths that clients can connect at.
+        """
+        return frozenset(path for path in (self.options.path, self.options.pathV1) if path is not None)
+
+    def _dialectAt(self, path: str) -> Dialect:
+        return self._dialects[1] if path == self.options.pathV1 else self._dialect
 
     def generateId(self) -> str:
         """
@@ -387,7 +406,8 @@ class AGServer(AsyncStreamEmitter):
         @return: what it delivers to.
         """
         stream = transport.request.extra.pop(self.SYMBOL_MIDDLEWARE_HANDSHAKE_STREAM, None)
-        socket = AGServerSocket(self.generateId(), self, transport, self._dialect, stream)
+        dialect = self._dialectAt(transport.request.path)
+        socket = AGServerSocket(self.generateId(), self, transport, dialect, stream)
         self.pendingClients[socket.id] = socket
         for line in (INBOUND_RAW, INBOUND, OUTBOUND):
             if line in self.middleware:

@@ -163,9 +163,9 @@ class AGServerSocket(AGSocket):
         return self.request.forwardedForAddress
 
     @property
-    def protocolVersion(self) -> int:
+    def protocolVersion(self) -> int | str:
         """
-        The version of SocketCluster's protocol that is spoken.
+        The version of SocketCluster's protocol that is spoken; C{"auto"} as long as the client has not shown which.
         """
         return self._dialect.version
 
@@ -280,7 +280,8 @@ class AGServerSocket(AGSocket):
         except UnicodeDecodeError:
             raise
         except Exception as error:
-            self._undecodable(error)
+            if not self._showsVersion(payload, isBinary):
+                self._undecodable(error)
             return None
         if packet.__class__ is list:
             return self._batchReceived(iter(packet), payload, isBinary)
@@ -302,6 +303,8 @@ class AGServerSocket(AGSocket):
                 # As in JavaScript, a false or empty error is none.
                 error = hydrateError(packet["error"]) if packet.get("error") else None
                 self._calls.settle(packet["rid"], error, packet.get("data"))
+        elif self._showsVersion(payload, isBinary):
+            return None
         elif self._listenerDemux is not None and "raw" in self._listenerDemux.streams:
             self.emitEvent("raw", message=self.server.wire.text(payload, isBinary))
         return None
@@ -360,6 +363,24 @@ class AGServerSocket(AGSocket):
             except Exception as error:
                 self._messageFailed(error)
                 return
+
+    def _showsVersion(self, payload: bytes, isBinary: bool) -> bool:
+        """
+        A message has come that is no packet. If it is a pong, and the version of the protocol was not known, it is now.
+        """
+        found = None if isBinary or self.state == CONNECTING else self._dialect.signs.get(payload)
+        if found is None:
+            return False
+        self._dialect = found
+        self._pongReceived()
+        return True
+
+    def askVersion(self) -> None:
+        """
+        Let the client show which version of the protocol it speaks, unless that is known or no pings are wanted.
+        """
+        if self._dialect.probe and not self.server.pingTimeoutDisabled:
+            self._outbox.append(self._transport.frame(self._dialect.probe, False))
 
     def _pongReceived(self) -> None:
         if self.state == CONNECTING and self.server.strictHandshake:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from agtwisted.protocol.dialects import DIALECTS, V1, V2
+from agtwisted.protocol.dialects import AUTO, DIALECTS, V1, V2
 
 
 class DialectTests(SynchronousTestCase):
@@ -27,7 +27,7 @@ class DialectTests(SynchronousTestCase):
         """
         The option C{protocolVersion} chooses one.
         """
-        self.assertEqual(DIALECTS, {1: V1, 2: V2})
+        self.assertEqual(DIALECTS, {1: V1, 2: V2, "auto": AUTO})
 
     def test_frozen(self) -> None:
         """
