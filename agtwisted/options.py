@@ -15,6 +15,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from agtwisted.errors import InvalidOptionsError
+from agtwisted.protocol.engines import CODECS, codecFor
 
 log = Logger()
 
@@ -83,13 +84,13 @@ class ServerOptions:
     batchOnHandshake: bool = option(False, "bool", "collect what is sent right after the handshake into batches")
     batchOnHandshakeDuration: float = option(400, "float", "how long batchOnHandshake lasts", "ms")
     batchInterval: float = option(50, "float", "time between the batches of a socket that batches", "ms")
-    authAlgorithm: str | None = option(None, "str", "algorithm that signs, the only one accepted: HS256, RS256, ...")
+
     # ---- authentication
     authKey: str | bytes | None = option(None, "str", "secret that signs and verifies tokens; random when not given")
     authPrivateKey: Any = option(None, "str", "PEM private key that signs tokens; needs authPublicKey")
     authPublicKey: Any = option(None, "str", "PEM public key that verifies tokens; needs authPrivateKey")
     authDefaultExpiry: float = option(86400, "int", "life of a token that is given none", "seconds")
-    authAlgorithm: str | None = option(None, "str", "algorithm that signs, and the only one accepted: HS256, RS256, ...")
+    authAlgorithm: str | None = option(None, "str", "algorithm that signs, the only one accepted: HS256, RS256, ...")
     authVerifyAlgorithms: list[str] | None = option(None, "list", "algorithms accepted, separated by commas")
     authEngine: Any = option(None, "object", "object with signToken and verifyToken", commandLine=False)
 
@@ -99,7 +100,9 @@ class ServerOptions:
     brokerEngine: Any = option(None, "object", "broker engine; an AGSimpleBroker when not given", commandLine=False)
 
     # ---- the rest
-    codecEngine: Any = option(None, "object", "object with encode and decode; JSON when not given", commandLine=False)
+    codecEngine: Any = option(
+        None, "codec", "form of the messages: a name, or an object with encode and decode; json when not given", "", tuple(CODECS)
+    )
     requestCreator: Any = option(
         None, "object", "function(socket, id, procedure, data) that makes requests", commandLine=False
     )
@@ -140,8 +143,9 @@ class ServerOptions:
             if self.authPublicKey is None:
                 missing, given = given, missing
             raise InvalidOptionsError(f"The {missing} option must be specified if {given} is specified")
+        codecFor(self.codecEngine)
         if self.protocolVersion not in (1, 2, "auto"):
-            raise InvalidOptionsError(f"The protocolVersion option must be 1, 2 or 'auto', not {self.protocolVersion!r}")
+            raise InvalidOptionsError(f"The protocolVersion option must be 1, 2 or auto, not {self.protocolVersion!r}")
         for name, path in (("path", self.path), ("pathV1", self.pathV1)):
             if path is not None and not path.startswith("/"):
                 raise InvalidOptionsError(f"The {name} option must begin with a slash; {path!r} does not")

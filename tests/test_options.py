@@ -154,17 +154,25 @@ class MergingTests(SynchronousTestCase):
 
     def test_protocolVersion(self) -> None:
         """
-        There are two versions of the protocol.
+        There are two versions of the protocol; a server may speak both.
         """
-        self.assertEqual(ServerOptions.merged({"protocolVersion": 1}).protocolVersion, 1)
-        self.assertEqual(self.refusal(protocolVersion=3), "The protocolVersion option must be 1 or 2, not 3")
+        for version in (1, 2, "auto"):
+            self.assertEqual(ServerOptions.merged({"protocolVersion": version}).protocolVersion, version)
+        for version in (3, 0, "1", "both"):
+            message = f"The protocolVersion option must be 1, 2 or auto, not {version!r}"
+            self.assertEqual(self.refusal(protocolVersion=version), message)
 
-    def test_path(self) -> None:
+    def test_paths(self) -> None:
         """
-        A path begins with a slash.
+        A path begins with a slash; that of version 1 is another than the ordinary one.
         """
-        for path in ("socketcluster/", ""):
-            self.assertEqual(self.refusal(path=path), f"The path option must begin with a slash; {path!r} does not")
+        for name in ("path", "pathV1"):
+            for path in ("socketcluster/", ""):
+                message = f"The {name} option must begin with a slash; {path!r} does not"
+                self.assertEqual(self.refusal(**{name: path}), message)
+        same = self.refusal(path="/a/", pathV1="/a/")
+        self.assertEqual(same, "The pathV1 option must be another path than the path option, '/a/'")
+        self.assertEqual(ServerOptions.merged({"pathV1": "/v1/"}).pathV1, "/v1/")
 
     def test_noSuchAttribute(self) -> None:
         """
@@ -183,7 +191,7 @@ class DeclarationTests(SynchronousTestCase):
         Every option says how it is read and what it is for; times say their unit; objects are not for a command line.
         """
         for each in fields(ServerOptions):
-            self.assertIn(each.metadata["kind"], ("int", "float", "bool", "str", "list", "object"), each.name)
+            self.assertIn(each.metadata["kind"], ("int", "float", "bool", "str", "list", "version", "object"), each.name)
             self.assertTrue(each.metadata["help"], each.name)
             self.assertEqual(each.metadata["commandLine"], each.metadata["kind"] != "object", each.name)
             if each.name.endswith(("Timeout", "Interval", "Duration")):
