@@ -193,7 +193,8 @@ class FakeClient:
     """
     A client of a server in the same process. L{connect} makes it.
 
-    It speaks the version of the protocol that its server speaks (if that takes both, the one it is told), keeps the token that it is given, and answers pings.
+    It speaks the version of the protocol that its server speaks (if that takes both, the one it is told), keeps the token
+    that it is given, and answers pings.
 
     @ivar socket: the server's end of the connection, C{None} until the WebSocket connection is open.
     @ivar state: C{"connecting"}, C{"open"} once the server has accepted C{#handshake}, or C{"closed"}.

@@ -294,13 +294,17 @@ class ClientTests(SynchronousTestCase):
         Several messages can come in one turn, before anyone is woken.
         """
         client = connect(self.server)
-        requests = self.serve(client, "x")
-        seen: list[int] = []
-        assert client.socket is not None
-        consumer = client.socket.receiver("y").createConsumer()
-        self.server.turns.wake(lambda: seen.append(consumer.getStats().backpressure))
-        client.send({"event": "y"}, {"event": "y"}, {"event": "x", "cid": 1})
-        self.assertEqual((seen, len(requests)), ([2], 1))
+        waiting: list[int] = []
+
+        async def loop() -> None:
+            assert client.socket is not None
+            async for _ in client.socket.receiver("x"):
+                waiting.append(client.socket.getAllReceiversBackpressure())
+
+        Deferred.fromCoroutine(loop())
+        client.send({"event": "x"}, {"event": "x"}, {"event": "x"})
+        client.send({"event": "x"})
+        self.assertEqual(waiting, [2, 1, 0, 0])
 
     def pings(self, version: int, ping: str) -> None:
         """

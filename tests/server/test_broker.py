@@ -153,7 +153,7 @@ class BrokerTests(ServerTestCase):
         self.successResultOf(self.broker.invokePublish("news", 1))
         self.successResultOf(self.broker.transmitPublish("news"))
         self.settle()
-        self.assertEqual((one.received, two.received, other.received), ([("news", 1), ("news", NO_DATA)],) * 2 + ([],))
+        self.assertEqual((one.received, two.received, other.received), ([("news", 1), ("news", None)],) * 2 + ([],))
         self.assertEqual(self.other.calls, [("publish", "news", 1), ("publish", "news", NO_DATA)])
         self.assertEqual([(event.channel, event.data) for _, event in seen], [("news", 1), ("news", None)])
 
