@@ -38,8 +38,8 @@ def option(
     """
     Declare one option.
 
-    @param kind: C{"int"}, C{"float"}, C{"bool"}, C{"str"}, C{"list"}, C{"version"} or C{"object"}: how a command line
-        reads it.
+    @param kind: C{"int"}, C{"float"}, C{"bool"}, C{"str"}, C{"list"}, C{"version"}, C{"codec"} or C{"object"}: how a
+        command line reads it.
     @param commandLine: whether the command line offers it.
     """
     metadata = {"kind": kind, "help": help, "unit": unit, "choices": choices, "commandLine": commandLine}
@@ -101,7 +101,10 @@ class ServerOptions:
 
     # ---- the rest
     codecEngine: Any = option(
-        None, "codec", "form of the messages: a name, or an object with encode and decode; json when not given", "", tuple(CODECS)
+        None,
+        "codec",
+        "form of the messages: a name, or an object with encode and decode; json when not given",
+        choices=tuple(CODECS),
     )
     requestCreator: Any = option(
         None, "object", "function(socket, id, procedure, data) that makes requests", commandLine=False

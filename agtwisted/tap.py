@@ -22,6 +22,7 @@ from twisted.python.usage import UsageError
 from agtwisted.errors import InvalidOptionsError
 from agtwisted.options import ServerOptions
 from agtwisted.process import tuneGarbageCollector, useLeanPolling, useMonotonicClock
+from agtwisted.protocol.codecs import JSONCodec
 from agtwisted.server.server import AGServer
 from agtwisted.service import AGService
 from agtwisted.site import standaloneSite
@@ -196,8 +197,10 @@ def makeService(options: Options) -> IService:
     _logErrors(server)
     if options["application"] is None:
         _serveConsole(server)
-    hint = "" if options["no-console"] or options["static"] else "Open http://localhost:{port}/ to try it out."
-    site = standaloneSite(server, console=not options["no-console"], static=options["static"])
+    # The page speaks JSON.
+    hasConsole = not options["no-console"] and isinstance(server.codec, JSONCodec)
+    hint = "" if not hasConsole or options["static"] else "Open http://localhost:{port}/ to try it out."
+    site = standaloneSite(server, console=hasConsole, static=options["static"])
     return _Program(server, options["endpoints"], options["application"], site, hint=hint)
 
 

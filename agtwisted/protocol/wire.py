@@ -60,6 +60,19 @@ class Wire:
     def _decodeText(self, payload: bytes) -> object:
         return self.codec.decode(payload.decode("utf-8"))
 
+    def signal(self, payload: bytes) -> tuple[bytes, bool]:
+        """
+        Write a ping. Version 2's is empty and goes round the codec; version 1's is a text, which the clients of that
+        version take out of their codec.
+
+        @param payload: the ping of the dialect.
+        @return: the payload to send and whether it is binary.
+        @raise Exception: whatever the codec raises.
+        """
+        if not payload or self._encodeUTF8 is not None:
+            return payload, False
+        return self.encode(payload.decode("ascii"))
+
     @staticmethod
     def text(payload: bytes, isBinary: bool) -> str | bytes:
         """

@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 
 from agtwisted.errors import InvalidActionError, InvalidArgumentsError, ServerProtocolError
 from agtwisted.options import ServerOptions, seconds
-from agtwisted.protocol.codecs import JSONCodec
 from agtwisted.protocol.dialects import DIALECTS, Dialect
+from agtwisted.protocol.engines import codecFor
 from agtwisted.protocol.upgrade import HandshakeDenied, Origins, UpgradeRequest
 from agtwisted.protocol.wire import Wire
 from agtwisted.server.authengine import AuthEngine
@@ -146,7 +146,7 @@ class AGServer(AsyncStreamEmitter):
         self.auth: Any = options.authEngine or AuthEngine()
 
     def _setUpBroker(self) -> None:
-        self.codec: Any = self.options.codecEngine or JSONCodec()
+        self.codec: Any = codecFor(self.options.codecEngine)
         self.wire = Wire(self.codec)
         if self.options.brokerEngine is None:
             self.options.brokerEngine = self._makeBrokerEngine()
@@ -280,11 +280,11 @@ class AGServer(AsyncStreamEmitter):
 
     def setCodecEngine(self, codecEngine: Any) -> None:
         """
-        Encode and decode with C{codecEngine}, an L{agtwisted.interfaces.ICodec}, from now on.
+        Encode and decode with C{codecEngine}, an L{agtwisted.interfaces.ICodec} or the name of one, from now on.
         """
-        self.codec = codecEngine
-        self.wire = Wire(codecEngine)
-        self.brokerEngine.setCodecEngine(codecEngine)
+        self.codec = codecFor(codecEngine)
+        self.wire = Wire(self.codec)
+        self.brokerEngine.setCodecEngine(self.codec)
 
     # ---- middleware
 

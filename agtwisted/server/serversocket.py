@@ -209,20 +209,16 @@ class AGServerSocket(AGSocket):
         if self._isInputClosed:
             return
         self.inboundReceivedMessageCount += 1
-        if self._inbound.isWaiting or INBOUND_RAW in self.server.middleware:
-            self._inbound.run(partial(self._processMessage, payload, isBinary))
+        if self._inbound.isWaiting:
+            self._queueMessage(payload, isBinary)
             return
-        try:
-            waiting = self._takeMessage(payload, isBinary)
-        except Exception as error:
-            self._messageFailed(error)
-            return
+        waiting = self._processMessage(payload, isBinary)
         if waiting is not None:
             self._inbound.waitFor(waiting)
 
     def _processMessage(self, payload: bytes, isBinary: bool) -> Waiting:
         try:
-            if self.server.hasMiddleware(INBOUND_RAW):
+            if INBOUND_RAW in self.server.middleware:
                 text = self.server.wire.text(payload, isBinary)
                 return unfinished(Deferred.fromCoroutine(self._passRawMiddleware(text)))
             return self._takeMessage(payload, isBinary)
@@ -291,10 +287,12 @@ class AGServerSocket(AGSocket):
         if packet.__class__ is dict:
             event = packet.get("event")
             if event.__class__ is str:
-                if self._deliverAtOnce(event, packet):
+                if self._deliverAtOnce(event, packet, payload):
                     return None
                 self._wakeBefore(None)
                 return None if self.state == CLOSED else eventReceived(self, event, packet)
+        elif packet.__class__ is str and self._isPong(packet):
+            return None
         if self.state == CONNECTING and self.server.strictHandshake:
             raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
         self._wakeBefore(None)
@@ -309,7 +307,7 @@ class AGServerSocket(AGSocket):
             self.emitEvent("raw", message=self.server.wire.text(payload, isBinary))
         return None
 
-    def _deliverAtOnce(self, event: str, packet: dict[str, Any]) -> bool:
+    def _deliverAtOnce(self, event: str, packet: dict[str, Any], payload: bytes) -> bool:
         """
         The short way of the most frequent case: an application's event, nothing to ask, somebody listens.
 
@@ -330,12 +328,15 @@ class AGServerSocket(AGSocket):
             or (self.authentication.expiry is not None and authentication.isExpired(self.authentication.token))
         ):
             return False
-        if not isRPC:
-            stream.write(packet.get("data"))
-        elif server.requestCreator is None:
-            stream.write(AGRequest(self, callId, event, packet.get("data")))  # type: ignore[arg-type]
-        else:
-            stream.write(server.requestCreator(self, callId, event, packet.get("data")))
+        value = packet.get("data")
+        if isRPC:
+            if server.requestCreator is None:
+                value = AGRequest(self, callId, event, value)  # type: ignore[arg-type]
+            else:
+                value = server.requestCreator(self, callId, event, value)
+        backlog = stream.write(value)
+        if backlog > 1:
+            self._consumerBehind(stream, backlog, len(payload))
         return True
 
     def _wakeBefore(self, stream: object) -> None:
@@ -364,6 +365,16 @@ class AGServerSocket(AGSocket):
                 self._messageFailed(error)
                 return
 
+    def _isPong(self, text: str) -> bool:
+        """
+        A text has come out of the codec. It may be a pong: clients of version 1 send theirs through it.
+        """
+        payload = text.encode("utf-8", "replace")
+        if payload != self._dialect.pong:
+            return self._showsVersion(payload, False)
+        self._pongReceived()
+        return True
+
     def _showsVersion(self, payload: bytes, isBinary: bool) -> bool:
         """
         A message has come that is no packet. If it is a pong, and the version of the protocol was not known, it is now.
@@ -380,7 +391,7 @@ class AGServerSocket(AGSocket):
         Let the client show which version of the protocol it speaks, unless that is known or no pings are wanted.
         """
         if self._dialect.probe and not self.server.pingTimeoutDisabled:
-            self._outbox.append(self._transport.frame(self._dialect.probe, False))
+            self._outbox.append(self._transport.frame(*self.server.wire.signal(self._dialect.probe)))
 
     def _pongReceived(self) -> None:
         if self.state == CONNECTING and self.server.strictHandshake:
@@ -428,10 +439,11 @@ class AGServerSocket(AGSocket):
         self._scheduleHeartbeat(now)
 
     def _sendPing(self) -> None:
-        if self._transport.isPlain:
+        payload, isBinary = self.server.wire.signal(self._dialect.ping)
+        if self._transport.isPlain and not isBinary:
             self._outbox.append(self._dialect.pingFrame)
         else:
-            self._outbox.append(self._transport.frame(self._dialect.ping, False))
+            self._outbox.append(self._transport.frame(payload, isBinary))
 
     def _handshakeTimedOut(self) -> None:
         self.disconnect(HANDSHAKE_TIMED_OUT)
