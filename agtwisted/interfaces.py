@@ -138,6 +138,26 @@ class ITransport(Interface):
         Send finished frames.
         """
 
+    def pauseReading() -> None:  # type: ignore[misc]
+        """
+        Let the peer wait.
+        """
+
+    def resumeReading() -> None:  # type: ignore[misc]
+        """
+        Go on reading.
+        """
+
+    def readOnce() -> None:  # type: ignore[misc]
+        """
+        While reading is paused: read what has come, once.
+        """
+
+    def registerOutbox(outbox: Any) -> None:  # type: ignore[misc]
+        """
+        Tell C{outbox}, an L{twisted.internet.interfaces.IPushProducer}, when the peer does not read.
+        """
+
     def close(code: int, reason: str | None) -> None:  # type: ignore[misc]
         """
         Begin the closing handshake; what was written before goes out first.

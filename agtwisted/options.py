@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from math import inf
-from typing import Any
+from typing import Any, Self
+from uuid import uuid4
 
 from twisted.logger import Logger
 
@@ -99,6 +100,18 @@ class ServerOptions:
     socketChannelLimit: int | None = option(1000, "int", "channels that one socket may subscribe to")
     brokerEngine: Any = option(None, "object", "broker engine; an AGSimpleBroker when not given", commandLine=False)
 
+    # ---- flow control
+    inboundHighWaterMark: int = option(
+        256, "int", "messages of one client that may wait for the application; above, the client is not read any more"
+    )
+    inboundHighWaterBytes: int = option(1048576, "int", "the same in bytes", "bytes")
+    outboundBufferLimit: int | None = option(
+        1048576, "int", "what may wait for a client that does not read; past it, the client is closed with 4100", "bytes"
+    )
+    outboundBufferGrace: float = option(
+        2000, "float", "how long it may stay past that limit; at one and a half times the limit it may not at all", "ms"
+    )
+
     # ---- the rest
     codecEngine: Any = option(
         None,
@@ -119,7 +132,7 @@ class ServerOptions:
     )
 
     @classmethod
-    def merged(cls, given: Mapping[str, Any]) -> ServerOptions:
+    def merged(cls, given: Mapping[str, Any]) -> Self:
         """
         Merge options over the defaults.
 
@@ -154,6 +167,62 @@ class ServerOptions:
                 raise InvalidOptionsError(f"The {name} option must begin with a slash; {path!r} does not")
         if self.path == self.pathV1:
             raise InvalidOptionsError(f"The pathV1 option must be another path than the path option, {self.path!r}")
+
+
+#: Options of L{ServerOptions} that mean nothing to an C{SCServer}.
+NOT_IN_14 = frozenset(
+    {
+        "batchOnHandshake",
+        "batchOnHandshakeDuration",
+        "batchInterval",
+        "cloneData",
+        "middlewareEmitFailures",
+        "requestCreator",
+        "socketStreamCleanupMode",
+    }
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class SCServerOptions(ServerOptions):
+    """
+    Every option of an L{agtwisted.SCServer}, merged over the defaults.
+    """
+
+    protocolVersion: int | str = option(
+        1, "version", "version of the SocketCluster protocol: 1 for clients up to 14, 2 from 15 on, auto for both"
+    )
+    pingTimeout: float = option(20000, "float", "how long a client may be silent, else 4001", "ms")
+    appName: str | None = option(None, "str", "name of the application; random when not given")
+    pubSubBatchDuration: float | None = option(
+        None, "float", "how long answers to subscriptions that ask for batches are collected; one turn when not given", "ms"
+    )
+    middlewareEmitWarnings: bool = option(True, "bool", "emit a warning for what middleware blocks")
+
+    @classmethod
+    def merged(cls, given: Mapping[str, Any]) -> Self:
+        """
+        Merge options over the defaults.
+
+        @raise InvalidOptionsError: an option is not known or means nothing here, or its value cannot be.
+        """
+        for name in given:
+            if name in NOT_IN_14:
+                raise InvalidOptionsError(f"The option {name} is one of AGServer and means nothing to an SCServer")
+        options = super(SCServerOptions, cls).merged(given)
+        if options.appName is None:
+            options.appName = str(uuid4())
+        return options
+
+    def _check(self) -> None:
+        # Explicit, because a dataclass with slots is another class than the one that super() without arguments knows.
+        ServerOptions._check(self)
+        self.path = _betweenSlashes(self.path)
+        self.pathV1 = None if self.pathV1 is None else _betweenSlashes(self.pathV1)
+
+
+def _betweenSlashes(path: str) -> str:
+    return f"/{path.strip('/')}/".replace("//", "/")
 
 
 def _didYouMean(name: str, known: Mapping[str, object]) -> str:

@@ -63,6 +63,7 @@ class AGResource:
         protocol = self._factory.buildProtocol(request.transport.getPeer())
         channel = request.channel
         transport, channel.transport = channel.transport, None
+        transport.unregisterProducer()  # that was the HTTP channel
         _takeOver(transport, protocol)
         protocol.makeConnection(transport)
         # twisted.web pauses the transport while a request is being served; no other request will follow.

@@ -75,6 +75,7 @@ from agtwisted.protocol.upgrade import HandshakeDenied, UpgradeRequest
 from agtwisted.server.server import AGServer
 from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.protocol.nodata import NO_DATA
+from agtwisted.sockets.outbox import Outbox
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
 
 __all__ = ["FakeClient", "FakeTransport", "connect"]
@@ -124,6 +125,7 @@ class FakeTransport:
 
     @ivar isPlain: whether finished frames may be sent as they are.
     @ivar isOpen: whether messages can be sent.
+    @ivar isReading: whether the server reads; while it does not, a client's messages wait (L{FakeClient} delivers all the same).
     @ivar request: the upgrade request.
     @ivar bytesReceived: how many bytes of messages have come from the client.
     """
@@ -135,10 +137,34 @@ class FakeTransport:
         @param client: who is at the other end.
         """
         self.isOpen = True
+        self.isReading = True
         self.request = request
         self.bytesReceived = 0
         self._client = client
         self._whenLost: list[Deferred[None]] = []
+
+    def registerOutbox(self, outbox: Outbox) -> None:
+        """
+        Remember who is to be told when the client does not read: call C{outbox.pauseProducing()} to play that.
+        """
+        self.outbox = outbox
+
+    def pauseReading(self) -> None:
+        """
+        Let the client wait.
+        """
+        self.isReading = False
+
+    def resumeReading(self) -> None:
+        """
+        Go on reading.
+        """
+        self.isReading = True
+
+    def readOnce(self) -> None:
+        """
+        Nothing waits in a fake connection.
+        """
 
     def frame(self, payload: bytes, isBinary: bool) -> bytes:
         """

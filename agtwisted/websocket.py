@@ -98,6 +98,11 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
     isPlain = True
     _isVerifying = False
     _isLost = False
+    #: Reading is paused, but for what comes next.
+    _isReadingOnce = False
+    #: The producer of what is sent, and whether the transport knows it.
+    _outbox: Any = None
+    _isOutboxRegistered = False
     #: What fires when the connection is gone.
     _whenLost: Any = ()
     #: The start of a frame that the fast path waits for the rest of.
@@ -128,6 +133,9 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         Take frames straight from what was received as far as they are usual, and leave the rest to Autobahn.
         """
         self.bytesReceived += len(data)
+        if self._isReadingOnce:
+            self._isReadingOnce = False
+            self.transport.pauseProducing()
         if (
             fastPaths
             and self.state == _OPEN
@@ -237,7 +245,46 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
             if sent == len(data):
                 return
             data = data[sent:]
+        if self._outbox is not None and not self._isOutboxRegistered:
+            self._isOutboxRegistered = True
+            self.transport.registerProducer(self._outbox, True)
         self.transport.write(data)
+
+    def registerOutbox(self, outbox: Any) -> None:
+        """
+        Tell C{outbox} when the peer does not read. (The transport gets to know it when it first has to keep something.)
+        """
+        self._outbox = outbox
+
+    def _unregisterOutbox(self) -> None:
+        self._outbox = None
+        if self._isOutboxRegistered:
+            self._isOutboxRegistered = False
+            self.transport.unregisterProducer()
+
+    def pauseReading(self) -> None:
+        """
+        Let the peer wait.
+        """
+        self._isReadingOnce = False
+        if self.state == _OPEN:
+            self.transport.pauseProducing()
+
+    def resumeReading(self) -> None:
+        """
+        Go on reading.
+        """
+        self._isReadingOnce = False
+        if self.state == _OPEN:
+            self.transport.resumeProducing()
+
+    def readOnce(self) -> None:
+        """
+        While reading is paused: read what has come, once.
+        """
+        if self.state == _OPEN:
+            self.transport.resumeProducing()
+            self._isReadingOnce = True
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         """
@@ -445,6 +492,8 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         Begin the closing handshake.
         """
         if self.state == _OPEN:
+            self.resumeReading()  # the peer's answer has to be read
+            self._unregisterOutbox()
             self.sendCloseFrame(code=code, reasonUtf8=_closeReason(reason), isReply=False)
 
     def abort(self) -> None:
@@ -506,6 +555,7 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         """
         if self.state != WebSocketProtocol.STATE_CLOSED:
             self.droppedByMe = True
+            self._unregisterOutbox()
             self.state = WebSocketProtocol.STATE_CLOSED
             self._closeConnection(abort)
 

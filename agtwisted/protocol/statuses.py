@@ -19,6 +19,9 @@ SIGNING_FAILED = 4002
 HANDSHAKE_TIMED_OUT = 4005
 HANDSHAKE_REJECTED = 4008
 MESSAGE_BEFORE_HANDSHAKE = 4009
+#: Our own: the client does not read. Official clients back off and come again.
+SLOW_CONSUMER = 4100
+SLOW_CONSUMER_REASON = "Client did not read what was sent to it"
 
 #: Codes between 1000 and 2999 that may be sent in a close frame; besides these, 3000 to 4999 may.
 SENDABLE = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))

@@ -264,7 +264,7 @@ async def setAuthToken(
         raise early
     oldState = socket.authState
     token = deepcopy(data)
-    options = _signatureOptions(socket, token, options)
+    options = signatureOptions(socket, token, options)
     socket.authentication = Authentication(AUTHENTICATED, token, socket.signedAuthToken)
     try:
         signed = await maybeDeferred(socket.server.auth.signToken, token, socket.server.signatureKey, **options)
@@ -282,7 +282,11 @@ async def setAuthToken(
         socket.transmit("#setAuthToken", {"token": signed})
 
 
-def _signatureOptions(socket: AGServerSocket, token: Any, given: dict[str, Any]) -> dict[str, Any]:
+def signatureOptions(socket: AGServerSocket, token: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """
+    @param given: what the application gave for this token.
+    @return: the options to sign C{token} with.
+    """
     defaults = socket.server.defaultSignatureOptions
     options = dict(given, mutatePayload=True)
     if options.pop("algorithm", None) is not None:

@@ -151,11 +151,10 @@ def _deliver(socket: AGServerSocket, call: Call) -> Waiting:
     """
     Give the event to the application.
     """
-    if call.isRPC:
-        if socket._procedureDemux is not None:
-            socket._procedureDemux.write(call.event, call.reply)
-    elif socket._receiverDemux is not None:
-        socket._receiverDemux.write(call.event, None if call.data is NO_DATA else call.data)
+    demux = socket._procedureDemux if call.isRPC else socket._receiverDemux
+    if demux is not None and (stream := demux.streams.get(call.event)) is not None:
+        value = call.reply if call.isRPC else None if call.data is NO_DATA else call.data
+        socket.written(stream, stream.write(value))
     # Whoever was woken by this event is to run before the socket's next packet.
     socket._woken = call
     return None

@@ -234,6 +234,13 @@ class AGServer(AsyncStreamEmitter):
         """
         return seconds(self.ackTimeout)
 
+    @property
+    def inboundHighWater(self) -> tuple[int, int]:
+        """
+        How many messages, and how many bytes of them, may wait before a client is not read any more.
+        """
+        return self.options.inboundHighWaterMark, self.options.inboundHighWaterBytes
+
     def getPath(self) -> str:
         """
         @return: the URL path of the WebSocket endpoint.

@@ -32,6 +32,8 @@ from agtwisted.protocol.statuses import (
     MESSAGE_BEFORE_HANDSHAKE,
     NORMAL,
     PONG_TIMED_OUT,
+    SLOW_CONSUMER,
+    SLOW_CONSUMER_REASON,
     Disconnect,
     isSendable,
     reasonFor,
@@ -61,6 +63,9 @@ if TYPE_CHECKING:
 
 log = Logger()
 
+#: Seconds that a client which does not read has for the closing handshake.
+_SLOW_CONSUMER_CLOSING_TIME = 2.0
+
 
 @implementer(IReceiver, ISubscriber)
 class AGServerSocket(AGSocket):
@@ -89,6 +94,7 @@ class AGServerSocket(AGSocket):
         "_middlewareStreams",
         "_batchOptions",
         "_woken",
+        "_graceTimer",
     )
 
     AUTHENTICATED = AUTHENTICATED
@@ -124,6 +130,7 @@ class AGServerSocket(AGSocket):
         self._batchOptions: dict[str, Any] | None = None
         #: The stream that the socket's last packet went to.
         self._woken: object = None
+        self._graceTimer: Timer | None = None
         self._heartbeat: Timer | None = None
         self._nextPing = self.lastHeard + seconds(server.pingInterval)
         if not server.pingTimeoutDisabled:
@@ -336,7 +343,7 @@ class AGServerSocket(AGSocket):
                 value = server.requestCreator(self, callId, event, value)
         backlog = stream.write(value)
         if backlog > 1:
-            self._consumerBehind(stream, backlog, len(payload))
+            self.written(stream, backlog, len(payload))
         return True
 
     def _wakeBefore(self, stream: object) -> None:
@@ -433,6 +440,9 @@ class AGServerSocket(AGSocket):
         if now >= self.lastHeard + seconds(self.server.pingTimeout):
             self.end(PONG_TIMED_OUT, None, None)
             return
+        if self._flow is not None and self._flow.isPaused:
+            # Its pongs wait behind what is not being read: read a little, so that its life shows.
+            self._transport.readOnce()
         if now >= self._nextPing:
             self._nextPing = now + seconds(self.server.pingInterval)
             self._sendPing()
@@ -702,6 +712,37 @@ class AGServerSocket(AGSocket):
             self.getAllProceduresBackpressure(),
         )
 
+    # ---- slow consumers
+
+    def outboxGrown(self, waitingBytes: int) -> None:
+        """
+        More waits for the client to read. Past the limit it gets a grace time, past one and a half of it none.
+        """
+        limit = self.server.options.outboundBufferLimit
+        if not limit or waitingBytes <= limit or self.state == CLOSED:
+            return
+        if waitingBytes > limit * 1.5:
+            self._tooSlow()
+        elif self._graceTimer is None:
+            grace = seconds(self.server.options.outboundBufferGrace)
+            self._graceTimer = self.server.wheel.schedule(grace, self._graceOver)
+
+    def _graceOver(self) -> None:
+        self._graceTimer = None
+        if self._outbox.waitingBytes > (self.server.options.outboundBufferLimit or 0):
+            self._tooSlow()
+
+    def _tooSlow(self) -> None:
+        """
+        Give up a client that does not read: what waits for it is dropped, and nobody else notices.
+        """
+        waiting = self._outbox.waitingBytes
+        log.info("Closing {socketId}, which does not read: {bytes} bytes wait.", socketId=self.id, bytes=waiting)
+        self.server.emitEvent("slowConsumer", socket=self, waitingBytes=waiting)
+        self._outbox.clear()
+        self.end(SLOW_CONSUMER, SLOW_CONSUMER_REASON, SLOW_CONSUMER_REASON)
+        self.server.wheel.schedule(_SLOW_CONSUMER_CLOSING_TIME, self._transport.abort)
+
     # ---- batching
 
     def _batchOption(self, name: str) -> Any:
@@ -805,13 +846,13 @@ class AGServerSocket(AGSocket):
 
     def end(self, code: int, reason: str | None, sentReason: str | None) -> None:
         """
-        End the connection: the one place that does.
+        End the connection: the one place that does. What waits for a client that reads still goes out.
 
         @param reason: what the events say; the standard text for the code if not given.
         @param sentReason: what the close frame says.
         """
         self._destroy(code, reason)
-        self._outbox.flush()
+        self._outbox.drain()
         self._transport.close(code, sentReason)
 
     def _destroy(self, code: int, reason: str | None) -> None:
@@ -819,6 +860,7 @@ class AGServerSocket(AGSocket):
             return
         reason = reasonFor(code, reason)
         wasOpen, self.state = self.state == OPEN, CLOSED
+        self._isInputClosed = True
         self._stopTimers()
         if self._calls is not None:
             self._calls.abort("disconnect" if wasOpen else "connectAbort", code, reason)
@@ -836,8 +878,9 @@ class AGServerSocket(AGSocket):
         done.addErrback(lambda failure: log.failure("Cleaning up after a connection has failed.", failure))
 
     def _stopTimers(self) -> None:
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
+        for timer in (self._heartbeat, self._graceTimer):
+            if timer is not None:
+                timer.cancel()
         self.handshakeStarted()
         if self._batching is not None:
             self._batching.isBatching = False

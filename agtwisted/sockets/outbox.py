@@ -1,47 +1,158 @@
 """
 What a socket sends, collected until the end of the reactor's turn and then written at once.
+
+The outbox is a push producer for its transport: while the peer does not read, frames wait here, where they are counted and can
+be given up, and not in the transport.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
 
 from agtwisted.streams.turns import Turns
 
+#: Bytes that are handed to the transport at once, about; more only for a single frame that is longer.
+_PORTION = 65536
 
+
+class Sender(Protocol):
+    """
+    Whose outbox it is.
+    """
+
+    def outboxPaused(self) -> None:
+        """
+        The peer does not read: frames begin to wait.
+        """
+
+    def outboxResumed(self) -> None:
+        """
+        Nothing waits any more.
+        """
+
+    def outboxGrown(self, waitingBytes: int) -> None:
+        """
+        More waits than before.
+        """
+
+
+@implementer(IPushProducer)
 class Outbox:
     """
-    The finished frames that wait for the end of the turn.
+    The finished frames that wait for the end of the turn, or for the peer to read.
 
     @ivar frames: the frames that wait.
+    @ivar waitingBytes: how many bytes wait for the peer to read.
     @ivar sentCount: how many frames have been handed to the transport.
+    @ivar isPaused: whether the peer does not read.
     """
 
-    __slots__ = ("frames", "sentCount", "_transport", "_turns")
+    __slots__ = ("frames", "waitingBytes", "sentCount", "isPaused", "_transport", "_turns", "_sender")
 
-    def __init__(self, transport: Any, turns: Turns) -> None:
+    def __init__(self, transport: Any, turns: Turns, sender: Sender) -> None:
         """
         @param transport: an L{agtwisted.interfaces.ITransport}.
         """
         self.frames: list[bytes] = []
+        self.waitingBytes = 0
         self.sentCount = 0
+        self.isPaused = False
         self._transport = transport
         self._turns = turns
+        self._sender = sender
 
     def append(self, frame: bytes) -> None:
         """
         Send a frame with this turn's others.
         """
+        if self.isPaused:
+            self.frames.append(frame)
+            self.waitingBytes += len(frame)
+            self._sender.outboxGrown(self.waitingBytes)
+            return
         if not self.frames:
             self._turns.flush(self.flush)
         self.frames.append(frame)
 
     def flush(self) -> None:
         """
-        Write what waits.
+        Write what waits, as far as the peer reads.
         """
         frames = self.frames
+        if not frames or self.isPaused:
+            return
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        if len(data) > _PORTION and len(frames) > 1:
+            self._writePortions(frames)
+            return
+        self.frames = []
+        self.sentCount += len(frames)
+        self._transport.write(data)
+
+    def drain(self) -> None:
+        """
+        Write all that waits, whether the peer reads or not: the connection is being closed behind it.
+        """
+        frames, self.frames = self.frames, []
         if frames:
-            self.frames = []
+            self.waitingBytes = 0
             self.sentCount += len(frames)
-            self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+            self._transport.write(b"".join(frames))
+
+    def clear(self) -> None:
+        """
+        Give up what waits.
+        """
+        self.frames = []
+        self.waitingBytes = 0
+
+    def _writePortions(self, frames: list[bytes]) -> None:
+        first = 0
+        while first < len(frames) and not self.isPaused:
+            last, size = first, 0
+            while last < len(frames) and size < _PORTION:
+                size += len(frames[last])
+                last += 1
+            # What is left must be in place when the transport pauses or resumes in the middle of write.
+            self.frames = []
+            self.sentCount += last - first
+            self._transport.write(b"".join(frames[first:last]))
+            first = last
+        self.frames = frames[first:] + self.frames
+        if self.isPaused and self.frames:
+            self._wait()
+
+    def _wait(self) -> None:
+        self.waitingBytes = sum(map(len, self.frames))
+        self._sender.outboxGrown(self.waitingBytes)
+
+    # ---- IPushProducer
+
+    def pauseProducing(self) -> None:
+        """
+        The transport is full: the peer does not read.
+        """
+        if not self.isPaused:
+            self.isPaused = True
+            self.waitingBytes = sum(map(len, self.frames))
+            self._sender.outboxPaused()
+
+    def resumeProducing(self) -> None:
+        """
+        The transport has room again.
+        """
+        if self.isPaused:
+            self.isPaused = False
+            self.waitingBytes = 0
+            self.flush()
+            if not self.isPaused:
+                self._sender.outboxResumed()
+
+    def stopProducing(self) -> None:
+        """
+        The connection is gone.
+        """
+        self.clear()

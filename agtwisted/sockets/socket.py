@@ -13,6 +13,7 @@ from agtwisted.errors import BadConnectionError
 from agtwisted.protocol.wire import Wire
 from agtwisted.sockets.batching import Batching
 from agtwisted.sockets.calls import Calls
+from agtwisted.sockets.flow import InboundFlow
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.outbox import Outbox
 from agtwisted.sockets.socketstreams import SocketStreams
@@ -41,6 +42,12 @@ class Surroundings(Protocol):
         How long a call may take to be answered.
         """
 
+    @property
+    def inboundHighWater(self) -> tuple[int, int]:
+        """
+        How many messages, and how many bytes of them, may wait before a transport is not read any more.
+        """
+
 
 class AGSocket(SocketStreams):
     """
@@ -62,6 +69,8 @@ class AGSocket(SocketStreams):
         "_seconds",
         "_transport",
         "_outbox",
+        "_flow",
+        "_queuedBytes",
         "_inbound",
         "_outbound",
         "_isInputClosed",
@@ -91,7 +100,10 @@ class AGSocket(SocketStreams):
         self._seconds = surroundings.wheel.seconds
         self.lastHeard = self._seconds()
         self._transport = transport
-        self._outbox = Outbox(transport, surroundings.turns)
+        self._outbox = Outbox(transport, surroundings.turns, self)
+        transport.registerOutbox(self._outbox)
+        self._flow: InboundFlow | None = None
+        self._queuedBytes = 0
         self._inbound = InOrder()
         self._outbound = InOrder()
         self._isInputClosed = False
@@ -146,13 +158,43 @@ class AGSocket(SocketStreams):
         if self._isInputClosed:
             return
         self.inboundReceivedMessageCount += 1
-        inbound = self._inbound
-        if inbound.isWaiting:
-            inbound.run(partial(self._processMessage, payload, isBinary))
+        if self._inbound.isWaiting:
+            self._queueMessage(payload, isBinary)
             return
         waiting = self._processMessage(payload, isBinary)
         if waiting is not None:
-            inbound.waitFor(waiting)
+            self._inbound.waitFor(waiting)
+
+    def _queueMessage(self, payload: bytes, isBinary: bool) -> None:
+        """
+        Process a message behind those that have to wait.
+        """
+        self._queuedBytes += len(payload)
+        self._inbound.run(partial(self._processQueued, payload, isBinary))
+        self._inboundFlow().queueChanged(len(self._inbound), self._queuedBytes)
+
+    def _processQueued(self, payload: bytes, isBinary: bool) -> Waiting:
+        self._queuedBytes -= len(payload)
+        self._inboundFlow().queueChanged(len(self._inbound), self._queuedBytes)
+        return self._processMessage(payload, isBinary)
+
+    def _inboundFlow(self) -> InboundFlow:
+        if self._flow is None:
+            self._flow = InboundFlow(self._transport, *self._surroundings.inboundHighWater)
+        return self._flow
+
+    def written(self, stream: WritableConsumableStream[Any], backlog: int, size: int = 0) -> None:
+        """
+        Something that has come was written to a stream.
+
+        @param backlog: how many values now wait for the consumer that is furthest behind.
+        @param size: the bytes of what was written, 0 if not known.
+        """
+        if backlog <= 1:
+            return
+        flow = self._inboundFlow()
+        if backlog > flow.lowWater or backlog * size > flow.highWaterBytes:
+            flow.consumerBehind(stream, backlog, size)
 
     @property
     def inboundMessageStream(self) -> WritableConsumableStream[Any]:
@@ -192,6 +234,7 @@ class AGSocket(SocketStreams):
         """
         self._isInputClosed = True
         self.inboundProcessedMessageCount += len(self._inbound.abandon())
+        self._queuedBytes = 0
         if self._inboundMessageStream is not None:
             self._inboundMessageStream.kill()
 
@@ -320,6 +363,23 @@ class AGSocket(SocketStreams):
         self.killInput()
         self.killOutput()
 
+    def outboxPaused(self) -> None:
+        """
+        The peer does not read. Until it does, nothing is read from it either.
+        """
+        self._inboundFlow().outboundChanged(True)
+
+    def outboxResumed(self) -> None:
+        """
+        The peer reads again.
+        """
+        self._inboundFlow().outboundChanged(False)
+
+    def outboxGrown(self, waitingBytes: int) -> None:
+        """
+        More waits for the peer to read.
+        """
+
     # ---- transmit and invoke
 
     def transmit(
@@ -396,6 +456,9 @@ class AGSocket(SocketStreams):
         if self._calls is None:
             self._calls = Calls(self._surroundings.wheel, self.turns)
         callId, answered = self._calls.open(event, seconds)
+        if self._flow is not None:
+            self._flow.awaitAnswers(True)
+            answered.addBoth(self._answered)
         if cached is not None:
             self.send(cached)
             return answered
@@ -406,6 +469,11 @@ class AGSocket(SocketStreams):
             self._outboundPacketStream.write(packet)
         self.sendObject(packet)
         return answered
+
+    def _answered(self, result: Any) -> Any:
+        if self._flow is not None and not self._calls:
+            self._flow.awaitAnswers(False)
+        return result
 
     def _invokeLater(self, answered: Deferred[Any], *arguments: Any) -> Waiting:
         self._invoke(*arguments).chainDeferred(answered)

@@ -65,6 +65,10 @@ class InOrder:
         """
         A step that was run outside has to wait: queue all others behind it.
         """
+        if self._queue is not None:
+            # The step has caused another one, which waits as well: this one comes next, before all that have queued.
+            self._queue.appendleft(lambda: waiting)
+            return
         self._queue = deque()
         done = Deferred.fromCoroutine(self._drain(waiting, self._queue))
         done.addErrback(lambda failure: log.failure("A queue of a socket has failed.", failure))
@@ -83,12 +87,13 @@ class InOrder:
 
     async def _drain(self, waiting: Waiting, queue: deque[Callable[[], Waiting]]) -> None:
         while True:
-            if waiting is not None:
-                try:
+            try:
+                if waiting is not None:
                     await waiting
-                except Exception:
-                    log.failure("A step in a queue of a socket has failed.")
-            if not queue:
-                self._queue = None
-                return
-            waiting = queue.popleft()()
+                if not queue:
+                    self._queue = None
+                    return
+                waiting = queue.popleft()()
+            except Exception:
+                waiting = None
+                log.failure("A step in a queue of a socket has failed.")

@@ -68,13 +68,14 @@ class StreamDemux(Generic[T]):
 
     # ---- writing
 
-    def write(self, streamName: str, value: T) -> None:
+    def write(self, streamName: str, value: T) -> int:
         """
         Give C{value} to every consumer of that stream.
+
+        @return: how many values now wait for the consumer that is furthest behind, or 1; 0 if there is none.
         """
         stream = self.streams.get(streamName)
-        if stream is not None:
-            stream.write(value)
+        return 0 if stream is None else stream.write(value)
 
     def close(self, streamName: str, value: object = None) -> None:
         """

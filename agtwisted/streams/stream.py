@@ -123,7 +123,7 @@ class Consumer(Generic[T]):
     @ivar stream: the stream it reads.
     """
 
-    __slots__ = ("id", "timeout", "isAlive", "stream", "_turns", "_buffer", "_wakeUp", "_isWaiting", "_timer")
+    __slots__ = ("id", "timeout", "isAlive", "stream", "_turns", "_buffer", "_wakeUp", "_isWaiting", "_timer", "_below")
 
     def __init__(self, stream: WritableConsumableStream[T], id: int, timeout: float | None = None) -> None:
         self.id = id
@@ -135,6 +135,7 @@ class Consumer(Generic[T]):
         self._wakeUp: _WakeUp | None = None
         self._isWaiting = False
         self._timer: IDelayedCall | None = None
+        self._below: tuple[int, Callable[[], object]] | None = None
         stream.setConsumer(id, self)
 
     # ---- the reading side
@@ -183,6 +184,8 @@ class Consumer(Generic[T]):
         while not self._buffer:
             await self._waiting()
         item = self._buffer.popleft()
+        if self._below is not None:
+            self._taken()
         if isinstance(item, _End):
             self._leave()
             return IterationResult(item.value, True)
@@ -218,6 +221,25 @@ class Consumer(Generic[T]):
         self._wakeUp = None  # it may be due already: it must not wake whoever waits here next
         self.return_()
 
+    def whenBelow(self, backpressure: int, function: Callable[[], object]) -> bool:
+        """
+        Call C{function} once, when so little waits here, or when this consumer stops reading.
+
+        @return: whether it will be called; it is not when another one waits for that already.
+        """
+        if self._below is not None:
+            return False
+        self._below = (backpressure, function)
+        return True
+
+    def _taken(self) -> None:
+        """
+        A value was taken, and somebody wants to know when little is left.
+        """
+        if self._below is not None and self.getBackpressure() <= self._below[0]:
+            function, self._below = self._below[1], None
+            function()
+
     # ---- the writing side
 
     def write(self, item: T | _End) -> None:
@@ -247,6 +269,7 @@ class Consumer(Generic[T]):
         if self.isAlive:
             self.isAlive = False
             self.stream.removeConsumer(self.id)
+            self._taken()
 
 
 class ConsumerLoop(Generic[T]):
@@ -269,6 +292,8 @@ class ConsumerLoop(Generic[T]):
         while not consumer._buffer:
             await consumer._waiting()
         item = consumer._buffer.popleft()
+        if consumer._below is not None:
+            consumer._taken()
         if item.__class__ is _End:
             consumer._leave()
             raise StopAsyncIteration
@@ -359,19 +384,25 @@ class WritableConsumableStream(ConsumableStream[T]):
 
     # ---- writing
 
-    def write(self, value: T) -> None:
+    def write(self, value: T) -> int:
         """
         Give C{value} to every consumer.
+
+        @return: how many values now wait for the consumer that is furthest behind, or 1.
         """
-        # A copy: the garbage collector may find an abandoned loop at any moment, and its consumer then leaves.
+        backlog = 1
         for consumer in list(self._consumers.values()):
             # As Consumer.write, without the call: this is the way of every event and every request.
-            if consumer._buffer is None:
+            buffer = consumer._buffer
+            if buffer is None:
                 consumer._buffer = deque((value,))
             else:
-                consumer._buffer.append(value)
+                buffer.append(value)
+                if len(buffer) > backlog:
+                    backlog = len(buffer)
             if consumer._isWaiting:
                 consumer._wakeSoon()
+        return backlog
 
     def close(self, value: object = None) -> None:
         """

@@ -1,0 +1,113 @@
+"""
+Back-pressure to the peer: while a socket has too much to do, its transport is not read.
+
+TCP then makes the peer wait. Reading stops while the peer itself does not read, while too many messages wait for middleware
+or a broker, and while a consumer of a receiver or procedure is too far behind.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agtwisted.streams.stream import WritableConsumableStream
+
+#: Why a transport is not being read: bits of a number.
+_OUTBOUND = 1
+_QUEUE = 2
+_CONSUMERS = 4
+
+#: While the application waits for answers of the peer, which come through the same connection, this many times more may wait.
+_PATIENCE = 16
+
+
+class InboundFlow:
+    """
+    Decides whether a socket's transport is read.
+
+    @ivar isPaused: whether it is not.
+    """
+
+    __slots__ = ("isPaused", "highWater", "highWaterBytes", "_transport", "_reasons", "_behind", "_awaitsAnswers")
+
+    def __init__(self, transport: Any, highWater: int, highWaterBytes: int) -> None:
+        """
+        @param transport: an L{agtwisted.interfaces.ITransport}.
+        @param highWater: messages that may wait; at a quarter of it reading goes on.
+        @param highWaterBytes: bytes that may wait.
+        """
+        self.isPaused = False
+        self.highWater = highWater
+        self.highWaterBytes = highWaterBytes
+        self._transport = transport
+        self._reasons = 0
+        self._behind = 0
+        self._awaitsAnswers = False
+
+    @property
+    def lowWater(self) -> int:
+        """
+        So many messages may wait when reading goes on.
+        """
+        return self.highWater // 4
+
+    def outboundChanged(self, isPaused: bool) -> None:
+        """
+        The peer has stopped or begun to read.
+        """
+        self._set(_OUTBOUND, isPaused)
+
+    def queueChanged(self, messages: int, size: int) -> None:
+        """
+        Messages wait for a step that takes long.
+
+        @param size: their bytes.
+        """
+        if messages > self.highWater or size > self.highWaterBytes:
+            self._set(_QUEUE, True)
+        elif messages <= self.lowWater and size <= self.highWaterBytes // 4:
+            self._set(_QUEUE, False)
+
+    def consumerBehind(self, stream: WritableConsumableStream[Any], backlog: int, size: int) -> None:
+        """
+        A consumer has not taken what was written before.
+
+        @param backlog: how many values wait for the one that is furthest behind.
+        @param size: the bytes of the last of them; the others are taken to be like it.
+        """
+        if backlog <= self.highWater and backlog * size <= self.highWaterBytes:
+            return
+        if self._awaitsAnswers and backlog <= self.highWater * _PATIENCE:
+            return
+        for consumer in stream.getConsumerList():
+            if consumer.getBackpressure() > self.lowWater and consumer.whenBelow(self.lowWater, self._caughtUp):
+                self._behind += 1
+        if self._behind:
+            self._set(_CONSUMERS, True)
+
+    def awaitAnswers(self, isAwaiting: bool) -> None:
+        """
+        The application has begun or ceased to wait for answers of the peer. They come through the same connection, so
+        that a consumer which waits for one must not keep it from being read.
+        """
+        self._awaitsAnswers = isAwaiting
+        self._update()
+
+    def _caughtUp(self) -> None:
+        self._behind -= 1
+        if not self._behind:
+            self._set(_CONSUMERS, False)
+
+    def _set(self, reason: int, isGiven: bool) -> None:
+        reasons = self._reasons | reason if isGiven else self._reasons & ~reason
+        if reasons != self._reasons:
+            self._reasons = reasons
+            self._update()
+
+    def _update(self) -> None:
+        isPaused = bool(self._reasons & ~_CONSUMERS) or (bool(self._reasons) and not self._awaitsAnswers)
+        if isPaused != self.isPaused:
+            self.isPaused = isPaused
+            if isPaused:
+                self._transport.pauseReading()
+            else:
+                self._transport.resumeReading()
