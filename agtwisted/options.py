@@ -216,13 +216,12 @@ class SCServerOptions(ServerOptions):
 
     def _check(self) -> None:
         # Explicit, because a dataclass with slots is another class than the one that super() without arguments knows.
+        self.path, self.pathV1 = _betweenSlashes(self.path), _betweenSlashes(self.pathV1)
         ServerOptions._check(self)
-        self.path = _betweenSlashes(self.path)
-        self.pathV1 = None if self.pathV1 is None else _betweenSlashes(self.pathV1)
 
 
-def _betweenSlashes(path: str) -> str:
-    return f"/{path.strip('/')}/".replace("//", "/")
+def _betweenSlashes(path: Any) -> Any:
+    return f"/{path.strip('/')}/".replace("//", "/") if isinstance(path, str) else path
 
 
 def _didYouMean(name: str, known: Mapping[str, object]) -> str:
