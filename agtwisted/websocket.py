@@ -98,6 +98,8 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
     isPlain = True
     _isVerifying = False
     _isLost = False
+    #: Whether the connection has been opened and nothing has come through it yet.
+    _isNew = False
     #: Reading is paused, but for what comes next.
     _isReadingOnce = False
     #: The producer of what is sent, and whether the transport knows it.
@@ -133,6 +135,10 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         Take frames straight from what was received as far as they are usual, and leave the rest to Autobahn.
         """
         self.bytesReceived += len(data)
+        if self._isNew:
+            # Those who hear of the new socket are to listen when its first message is processed.
+            self._isNew = False
+            self.factory.agServer.turns.wakeNow()
         if self._isReadingOnce:
             self._isReadingOnce = False
             self.transport.pauseProducing()
@@ -369,8 +375,7 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         self.state = _OPEN
         self.onOpen()
         if self.data:
-            # It came while the handshake was being verified: those who hear of the new socket now listen first.
-            self.factory.agServer.turns.wakeNow()
+            # It came while the handshake was being verified.
             data, self.data = self.data, b""
             self.dataReceived(data)
 
@@ -483,6 +488,7 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         """
         self._cancelUpgradeTimer()
         self.isPlain = self._perMessageCompress is None
+        self._isNew = True
         self._receiver = self.factory.agServer.socketOpened(self)
 
     # ---- the end

@@ -39,7 +39,7 @@ class AGSimpleBroker(AsyncStreamEmitter):
         self.isReady = False
         self._broker = broker if broker is not None else MemoryBroker()
         self._wire = Wire(JSONCodec())
-        self._hub = Hub(self._publicationFor)
+        self._hub = Hub(self._publicationFor, self.turns)
         self._exchange = AGExchange(self, turns)
 
     def start(self) -> Deferred[None]:
@@ -119,19 +119,21 @@ class AGSimpleBroker(AsyncStreamEmitter):
         Publish: to everyone here, then to the other processes.
 
         @param suppressEvent: whether not to emit C{publish}.
-        @return: fires when the other processes' broker has it.
+        @return: fires when everyone here has it, and the other processes' broker.
         """
         publication = self._publicationFor(channelName, data)
+        delivered: Deferred[None] | None = None
         if self._hub.isSubscribed(channelName):
             try:
                 publication.message
             except Exception as error:
                 self.emitEvent("error", error=error)
                 return succeed(None)
-            self._hub.deliver(publication)
+            delivered = self._hub.deliver(publication)
         if not suppressEvent:
             self.emitEvent("publish", channel=channelName, data=None if data is NO_DATA else data)
-        return maybeDeferred(self._broker.publish, channelName, data)
+        forwarded: Deferred[None] = maybeDeferred(self._broker.publish, channelName, publication.data)
+        return forwarded if delivered is None else delivered.addCallback(lambda _: forwarded)
 
     def _publicationFor(self, channelName: str, data: object) -> Publication:
         return Publication(channelName, data, self._wire)

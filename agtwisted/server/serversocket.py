@@ -6,7 +6,7 @@ In the reference: C{AGServerSocket}.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     from agtwisted.server.server import AGServer
 
 log = Logger()
+
+#: Packets of a batch that are processed in one turn; the others wait, so that nobody else has to.
+_BATCH_SLICE = 256
 
 #: Seconds that a client which does not read has for the closing handshake.
 _SLOW_CONSUMER_CLOSING_TIME = 2.0
@@ -356,21 +359,32 @@ class AGServerSocket(AGSocket):
             self.turns.wakeNow()
         self._woken = stream
 
-    def _batchReceived(self, packets: Any, payload: bytes, isBinary: bool) -> Waiting:
+    def _batchReceived(self, packets: Iterator[Any], payload: bytes, isBinary: bool) -> Waiting:
+        taken = 0
         for packet in packets:
             waiting = self._packetReceived(packet, payload, isBinary)
+            taken += 1
+            if waiting is None and taken == _BATCH_SLICE:
+                waiting = self.turns.nextTurn()
             if waiting is not None:
                 return Deferred.fromCoroutine(self._finishBatch(waiting, packets, payload, isBinary))
         return None
 
-    async def _finishBatch(self, waiting: Waiting, packets: Any, payload: bytes, isBinary: bool) -> None:
-        while waiting is not None:
+    async def _finishBatch(
+        self, waiting: Deferred[Any], packets: Iterator[Any], payload: bytes, isBinary: bool
+    ) -> None:
+        taken = 0
+        try:
             await waiting
-            try:
-                waiting = self._batchReceived(packets, payload, isBinary)
-            except Exception as error:
-                self._messageFailed(error)
-                return
+            for packet in packets:
+                next = self._packetReceived(packet, payload, isBinary)
+                taken += 1
+                if next is not None:
+                    await next
+                elif taken % _BATCH_SLICE == 0:
+                    await self.turns.nextTurn()
+        except Exception as error:
+            self._messageFailed(error)
 
     def _isPong(self, text: str) -> bool:
         """

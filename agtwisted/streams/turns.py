@@ -89,6 +89,14 @@ class Turns:
             self._schedule()
         return done
 
+    def nextTurn(self) -> Deferred[None]:
+        """
+        @return: fires in the next turn, when everyone else has had a chance.
+        """
+        done: Deferred[None] = Deferred()
+        self._reactor.callLater(0, done.callback, None)
+        return done
+
     def callLater(self, delay: float, function: Callable[..., Any], *arguments: Any) -> IDelayedCall:
         """
         @param delay: seconds.

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
-from agtwisted import NO_DATA, AGSimpleBroker
+from agtwisted import AGSimpleBroker
 from agtwisted.brokers.hub import Hub
 from agtwisted.streams.turns import Turns
 from tests.server.support import ServerTestCase, names
@@ -154,7 +154,7 @@ class BrokerTests(ServerTestCase):
         self.successResultOf(self.broker.transmitPublish("news"))
         self.settle()
         self.assertEqual((one.received, two.received, other.received), ([("news", 1), ("news", None)],) * 2 + ([],))
-        self.assertEqual(self.other.calls, [("publish", "news", 1), ("publish", "news", NO_DATA)])
+        self.assertEqual(self.other.calls, [("publish", "news", 1), ("publish", "news", None)])
         self.assertEqual([(event.channel, event.data) for _, event in seen], [("news", 1), ("news", None)])
 
     def test_nobodyHere(self) -> None:
