@@ -467,10 +467,12 @@ class FakeClient:
     # ---- receiving
 
     def _messageReceived(self, payload: bytes, isBinary: bool) -> None:
-        if payload == self._dialect.ping and not isBinary:
+        signal = self._server.wire.signal
+        if (payload, isBinary) == signal(self._dialect.ping):
             self.pingCount += 1
             if self.answersPings:
-                self.send((self._dialect.pong or b"").decode())
+                pong, isBinary = signal(self._dialect.pong or b"")
+                self.send(pong if isBinary else pong.decode())
             return
         message = self._server.wire.decode(payload, isBinary)
         self.packets.append(message)
