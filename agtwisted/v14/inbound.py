@@ -38,16 +38,13 @@ def eventReceived(socket: SCServerSocket, event: Any, packet: dict[str, Any]) ->
     """
     A client has sent an event.
     """
-    if event.__class__ is not str:
-        # A name that is none can be seen by middleware, but nobody can listen to it.
-        _emitted(socket, event, packet.get("data", NO_DATA), enforceExpiry(socket), NO_RESPONSE(socket))
-        return
-    if event in LOCAL_EVENTS:
+    isName = event.__class__ is str
+    if isName and event in LOCAL_EVENTS:
         return
     expired = NO_DATA if socket.authentication.expiry is None else enforceExpiry(socket)
     callId = packet.get("cid")
     response = Response(socket, callId if socket.isCallId(callId) else None)
-    if event[:1] == "#":
+    if isName and event[:1] == "#":
         rule = RULES.get(event)
         if rule is not None:
             rule(socket, packet.get("data", NO_DATA), expired, response)
@@ -55,15 +52,9 @@ def eventReceived(socket: SCServerSocket, event: Any, packet: dict[str, Any]) ->
             socket.notify(event, packet.get("data"), response)
     elif socket.server.hasFunctions(EMIT):
         _emitted(socket, event, packet.get("data", NO_DATA), expired, response)
-    else:
+    elif isName:
+        # A name that is no text can be seen by middleware, but nobody can listen to it.
         socket.notify(event, packet.get("data"), response)
-
-
-def NO_RESPONSE(socket: SCServerSocket) -> Response:
-    """
-    @return: what answers nobody.
-    """
-    return Response(socket, None)
 
 
 def enforceExpiry(socket: SCServerSocket) -> Any:
