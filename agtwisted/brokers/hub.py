@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from agtwisted.protocol.frames import BINARY, frame, textFrame
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.wire import Wire
 from agtwisted.streams.turns import Turns
+
+log = Logger()
 
 #: Deliveries that come together in one turn.
 SLICE = 1024
@@ -170,7 +173,10 @@ class Hub:
         if channel not in self._waiting and len(subscribers) <= self._left:
             self._take(len(subscribers))
             for subscriber in tuple(subscribers.values()):
-                subscriber.publicationReceived(publication)
+                try:
+                    subscriber.publicationReceived(publication)
+                except Exception:
+                    _subscriberFailed()
             return None
         delivery = _Delivery(publication, iter(tuple(subscribers.values())))
         self._waiting.setdefault(channel, deque()).append(delivery)
@@ -213,7 +219,10 @@ class Hub:
                 delivery.done.callback(None)
                 return delivered + 1
             if subscriber.id in subscribed:
-                subscriber.publicationReceived(publication)
+                try:
+                    subscriber.publicationReceived(publication)
+                except Exception:
+                    _subscriberFailed()
         return count
 
     def received(self, channel: str, data: object) -> None:
@@ -222,3 +231,8 @@ class Hub:
         """
         if channel in self._channels:
             self.deliver(self._publicationFor(channel, data))
+
+
+def _subscriberFailed() -> None:
+    # Its own affair: neither the others nor the publisher have to do with it.
+    log.failure("A subscriber has failed at a publication.")
