@@ -16,6 +16,8 @@ from agtwisted.sockets.request import AGRequest
 from agtwisted.streams.demux import StreamDemux
 from agtwisted.streams.emitter import AsyncStreamEmitter
 from agtwisted.streams.stream import Consumer, WritableConsumableStream
+from agtwisted.v14.server import SCServer
+from agtwisted.v14.serversocket import SCServerSocket
 
 __version__ = "0.1.0.dev0"
 
@@ -31,6 +33,8 @@ __all__ = [
     "AsyncStreamEmitter",
     "AuthEngine",
     "Consumer",
+    "SCServer",
+    "SCServerSocket",
     "StreamDemux",
     "WritableConsumableStream",
     "attach",

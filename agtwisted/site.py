@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, serverFromString
@@ -21,6 +21,8 @@ from zope.interface import implementer
 from agtwisted.server.server import AGServer
 
 log = Logger()
+
+S = TypeVar("S", bound=AGServer)
 
 #: The folder of the console page.
 CONSOLE = Path(__file__).parent / "console"
@@ -130,41 +132,49 @@ class _Front:
         return self._behind.render(request)
 
 
-def attach(site: Site, reactor: Any = None, **options: Any) -> AGServer:
+def attach(site: Site, reactor: Any = None, *, serverType: type[S] = AGServer, **options: Any) -> S:  # type: ignore[assignment]
     """
     Mount a new server into an existing web site, under the option C{path}, beside the site's own resources.
 
     @param site: the site; whoever made it listens with it.
     @param reactor: the reactor; the installed one if not given.
+    @param serverType: C{AGServer} or C{SCServer}.
     @param options: the server's options.
     @return: the server. It starts by itself; its event C{ready} tells when it has.
     @raise InvalidOptionsError: an option is not known or has a value that cannot be.
     """
-    server = AGServer(reactor, **options)
+    server = serverType(reactor, **options)
     site.resource = _Front(server, site.resource)
     server.httpServer = site
     server.start().addErrback(lambda failure: log.failure("The server could not be started.", failure))
     return server
 
 
-def listen(portOrEndpoint: int | str, reactor: Any = None, **options: Any) -> Deferred[AGServer]:
+def listen(
+    portOrEndpoint: int | str,
+    reactor: Any = None,
+    *,
+    serverType: type[S] = AGServer,  # type: ignore[assignment]
+    **options: Any,
+) -> Deferred[S]:
     """
     Make a server and let it listen. It answers requests that do not ask for WebSocket with 501.
 
     @param portOrEndpoint: a TCP port, 0 for any free one, or the description of a Twisted server endpoint.
     @param reactor: the reactor; the installed one if not given.
+    @param serverType: C{AGServer} or C{SCServer}.
     @param options: the server's options.
-    @return: fires with the L{AGServer}, which listens; C{server.listeningPort.stopListening()} ends that. Fails with what
+    @return: fires with the server, which listens; C{server.listeningPort.stopListening()} ends that. Fails with what
         listening or the broker fails with.
     @raise InvalidOptionsError: an option is not known or has a value that cannot be.
     """
-    server = AGServer(reactor, **options)
+    server = serverType(reactor, **options)
     if isinstance(portOrEndpoint, int):
         endpoint: Any = TCP4ServerEndpoint(server.reactor, portOrEndpoint, backlog=4096)
     else:
         endpoint = serverFromString(server.reactor, portOrEndpoint)
 
-    async def begin() -> AGServer:
+    async def begin() -> S:
         await server.start()
         rememberPort(server, await endpoint.listen(server.websocketFactory()))
         return server

@@ -158,7 +158,7 @@ def setAuthToken(socket: SCServerSocket, data: Any, options: dict[str, Any], cal
         socket.emit("#setAuthToken", {"token": signedAuthToken}, callback)
 
     def failed(failure: Failure) -> None:
-        error = failure.value
+        error: Any = failure.value
         if socket.authToken is token:
             socket.authentication = NOBODY
         socket.emitError(error)

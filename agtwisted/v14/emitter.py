@@ -33,8 +33,6 @@ class CallbackEmitter:
     others. A function may be a coroutine function.
     """
 
-    __slots__ = ()
-
     #: The listeners by event; replaced, never changed, so that an event on its way is not disturbed.
     _callbacks: dict[str, tuple[_Listener, ...]] | None
 

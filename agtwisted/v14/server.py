@@ -108,7 +108,7 @@ class SCServer(CallbackEmitter, AGServer):
 
     # ---- events
 
-    def emit(self, eventName: str, *arguments: object) -> None:  # type: ignore[override]
+    def emit(self, eventName: str, *arguments: object) -> None:
         """
         Emit an event of the application's own, or one of the server's.
         """

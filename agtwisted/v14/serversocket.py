@@ -171,7 +171,7 @@ class SCServerSocket(CallbackEmitter, AGServerSocket):
 
     # ---- sending
 
-    def emit(  # type: ignore[override]
+    def emit(
         self, event: str, data: object = NO_DATA, callback: Callback | None = None, options: Any = None
     ) -> None:
         """
