@@ -20,6 +20,7 @@ from collections.abc import Callable
 from functools import cached_property
 from hashlib import sha1
 from http import HTTPStatus
+from socket import AF_INET, AF_INET6
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -567,10 +568,9 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
 
 
 def _sendWithoutDelay(transport: Any) -> None:
-    try:
+    # A UNIX socket has no delay to switch off.
+    if transport.socket.family in (AF_INET, AF_INET6):
         transport.setTcpNoDelay(True)
-    except (AttributeError, OSError):
-        pass  # a UNIX socket, or gone already: there is no delay to switch off
 
 
 def _closeReason(reason: str | None) -> bytes | None:
