@@ -3,6 +3,9 @@ Where agtwisted answers otherwise than the reference, on purpose.
 
 Each difference names its script, the reason, and what agtwisted does instead, which is checked like everything else. An
 entry whose difference has gone fails as well, so that this list stays true.
+
+First come the ways to say what agtwisted answers, then the decisions: about upgrades, handshakes and tokens, about order,
+about values and names, about what breaks the WebSocket protocol, and about what is sent when the connection has gone.
 """
 
 from __future__ import annotations
@@ -46,8 +49,70 @@ def after(keep: int, *records: Any) -> Callable[[Answers], Answers]:
 
 
 def reordered(*indexes: int) -> Callable[[Answers], Answers]:
-    """The reference's records in another order."""
-    return lambda answers: {**answers, "a": [answers["a"][index] for index in indexes]}
+    """The first records in another order, the rest as in the reference."""
+    return lambda answers: {**answers, "a": [
+        *(answers["a"][index] for index in indexes), *answers["a"][len(indexes):]]}
+
+
+def inserted(index: int, record: Any) -> Callable[[Answers], Answers]:
+    """One record more, the rest as in the reference."""
+    return lambda answers: {**answers, "a": [*answers["a"][:index], record, *answers["a"][index:]]}
+
+
+def both(*steps: Callable[[Answers], Answers]) -> Callable[[Answers], Answers]:
+    """Several changes, one after the other."""
+    def expected(answers: Answers) -> Answers:
+        for step in steps:
+            answers = step(answers)
+        return answers
+
+    return expected
+
+
+def faulted(code: int) -> Callable[[Answers], Answers]:
+    """
+    The application is told the close code that the peer was told, and one error, after the events of the closing: where the
+    reference has 1006 and the errors of the library C{ws}.
+    """
+    text = FAULTS[code]
+    ending = {"code": code, "reason": text}
+    error = {"name": "SocketProtocolError", "message": text}
+
+    def expected(answers: Answers) -> Answers:
+        changed = {stream: [record | ending if "code" in record else record for record in records]
+                   for stream, records in answers.items()}
+        if "order" in changed:
+            changed["socket error"] = [{"socket": "error", "error": error}]
+            changed["server warning"] = [{"server": "warning", "warning": error}]
+            changed["order"] = _movedBehind(changed["order"], "server closure", ["socket error", "server warning"])
+        return changed
+
+    return expected
+
+
+def _movedBehind(order: list[dict[str, str]], anchor: str, streams: list[str]) -> list[dict[str, str]]:
+    """The order in which streams began, with some of them moved."""
+    names = [record["stream"] for record in order if record["stream"] not in streams]
+    place = names.index(anchor) + 1
+    return [{"stream": name} for name in [*names[:place], *streams, *names[place:]]]
+
+
+def _isNotOpen(record: dict[str, Any]) -> bool:
+    return bool(record.get("warning", {}).get("message", "").startswith("WebSocket is not open"))
+
+
+def undelivered(answers: Answers) -> Answers:
+    """What cannot be sent any more is told by one error of our own, on the socket as well as on the server."""
+    error = {"name": "BadConnectionError", "message": "WebSocket is not open: what was to be sent is dropped"}
+    warnings = [{"server": "warning", "warning": error} if _isNotOpen(record) else record
+                for record in answers["server warning"]]
+    return {**answers, "server warning": warnings,
+            "socket error": [*answers["socket error"], {"socket": "error", "error": error}]}
+
+
+def unsaid(answers: Answers) -> Answers:
+    """Nothing was left that could not be sent."""
+    return {**answers, "server warning": [record for record in answers["server warning"] if not _isNotOpen(record)]}
 
 
 def state(channels: list[str], rid: int) -> dict[str, Any]:
@@ -67,8 +132,20 @@ def event(name: str, **members: Any) -> dict[str, Any]:
     return {"json": {"event": name, **members}}
 
 
+FAULTS = {
+    1002: "A WebSocket protocol error was encountered",
+    1007: "Message format was incorrect",
+    1009: "Message was too big to process",
+}
+"""What applications are told of faults that end a connection."""
+
 DELIBERATE: dict[str, Difference] = {}
 """By the script's name."""
+
+
+def bothVersions(*names: str) -> list[str]:
+    """The names of scripts that are played in both versions of the protocol."""
+    return [f"{name}-v{version}" for name in names for version in (1, 2)]
 
 
 def _decide(names: list[str], reason: str, expected: Callable[[Answers], Answers]) -> None:
@@ -79,6 +156,20 @@ _decide(
     ["handshake-twice-v1", "handshake-twice-v2"],
     "A second handshake on an open socket does not count the client again; the reference counts it twice.",
     replaced({"clients": 2}, {"clients": 1}))
+
+_decide(
+    ["token-second-handshake-without"],
+    "A second handshake on an open socket changes nothing and is answered with the current status; the reference takes the "
+    "socket's token away.",
+    after(2, answer(2, data={"id": "<id>", "isAuthenticated": True, "pingTimeout": 30000}), answer(3, data={
+        "authState": "authenticated", "authToken": {"exp": 4102444800, "username": "alice"}, "count": 0, "signed": True,
+        "state": "open", "subscriptions": [], "url": "/socketcluster/"})))
+
+_decide(
+    ["upgrade-header-upgrade-other"],
+    "A request to upgrade to something else than WebSocket is an ordinary request of HTTP, for the web site to answer: 501 "
+    "where there is none.",
+    client({"http": 501}))
 
 _decide(
     ["upgrade-origin-suffix", "upgrade-origin-port-prefix"],
@@ -92,6 +183,20 @@ _decide(
     "The signed token is cleared when middleware blocks an authentication; the reference keeps it.",
     replaced({"signed": True}, {"signed": False}))
 
+_SENT_FIRST = (
+    "What the application sends first arrives first; the reference lets an answer overtake an event or a token that was "
+    "sent before it.")
+_decide(
+    bothVersions("pipelined-server-transmits-then-answers", "pipelined-server-logs-in-then-answers"), _SENT_FIRST,
+    reordered(0, 1, 3, 2))
+_decide(bothVersions("pipelined-login-call"), _SENT_FIRST, reordered(0, 1, 4, 2, 3))
+_decide(bothVersions("batch-mixed"), _SENT_FIRST, reordered(0, 1, 2, 3, 4, 6, 5))
+
+_decide(
+    bothVersions("pipelined-call-and-close"),
+    "An answer that was given before the connection had to be closed arrives before the close frame; the reference loses it.",
+    inserted(2, answer(2, data=1)))
+
 _decide(
     ["call-buffer-like"],
     "Data is never taken for a buffer because of how it looks; the reference rewrites every {type: 'Buffer', data: […]}.",
@@ -102,12 +207,6 @@ _decide(
     "Integers are Python's and survive; JavaScript makes Infinity of this one and answers null.",
     lambda answers: {**answers, "a": [*answers["a"][:2], answer(2, data=int("9" * 400)), *answers["a"][3:]]})
 
-_decide(
-    ["pipelined-server-transmits-then-answers-v1", "pipelined-server-transmits-then-answers-v2",
-     "pipelined-server-logs-in-then-answers-v1", "pipelined-server-logs-in-then-answers-v2"],
-    "What the application sends first arrives first; the reference lets an answer overtake an event or a token that was "
-    "sent before it.",
-    reordered(0, 1, 3, 2))
 
 for _name in ("__proto__", "constructor", "toString", "hasOwnProperty", "valueOf"):
     _title = _name.strip("_")
@@ -134,3 +233,52 @@ for _kind in ("text", "list", "null", "number", "rubbish"):
         answer(9, data="after")))
     _decide([f"token-authenticate-claims-{_kind}"], _reason, after(
         2, answer(2, error=_INVALID), event("#removeAuthToken"), state([], 3)))
+
+_FAULT = (
+    "The peer gets the same close code. The application gets to know it too, and the standard text for it, where the "
+    "reference says 1006 and shows the words of its WebSocket library.")
+_decide(
+    [f"frame-{name}" for name in (
+        "ping-too-long", "ping-fragmented", "unmasked", "continuation-first", "text-inside-fragments", "rsv1", "rsv2",
+        "rsv3", "opcode-3", "opcode-11", "close-one-byte", "close-code-0", "close-code-999", "close-code-1004",
+        "close-code-1005", "close-code-1006", "close-code-2999", "close-code-5000", "close-too-long")],
+    _FAULT, faulted(1002))
+_decide(
+    [f"frame-{name}" for name in (
+        "invalid-utf8", "invalid-utf8-in-json", "invalid-utf8-surrogate", "invalid-utf8-overlong", "invalid-utf8-cut",
+        "close-reason-invalid-utf8")],
+    _FAULT, faulted(1007))
+_decide(
+    [f"limit-payload-{name}" for name in ("exceeded-v1", "exceeded-v2", "one-more", "before-handshake")],
+    _FAULT, faulted(1009))
+
+
+def _refused(answers: Answers) -> Answers:
+    """The frame that the reference takes has not come."""
+    taken = {"order": [record for record in answers["order"] if record["stream"] != "socket raw"],
+             "socket message": answers["socket message"][:1]}
+    return {name: records for name, records in {**answers, **taken}.items() if name != "socket raw"}
+
+
+_decide(
+    ["frame-length-not-minimal"],
+    "A length that is not written in the shortest way breaks the WebSocket protocol (RFC 6455, 5.2); the reference takes it.",
+    both(_refused, after(2, {"close": [1002, ""]}), faulted(1002)))
+
+_decide(
+    ["frame-length-over-2-63"],
+    "A length with its highest bit set breaks the WebSocket protocol (RFC 6455, 5.2); to the reference it is just too large.",
+    after(2, {"close": [1002, ""]}))
+
+_decide(
+    ["call-from-server-lost", *bothVersions("close-server-then-late-answers"), "close-server-login-pending",
+     "token-login-cannot-sign"],
+    "What the application sends when the connection has gone is dropped, and told by a BadConnectionError on the socket and "
+    "the server; the reference tells the server alone, in the words of its WebSocket library.",
+    undelivered)
+
+_CLOSED = (
+    "What comes behind a packet that ends the connection is dropped; the reference goes on with the batch and cannot send "
+    "what it answers.")
+_decide(["batch-handshake-malformed"], _CLOSED, unsaid)
+_decide(["batch-closing-in-the-middle"], _CLOSED, both(unsaid, inserted(2, answer(2, data=1))))

@@ -44,10 +44,14 @@ def _byStream(events: list[dict[str, Any]]) -> dict[str, Any]:
     """
     streams: dict[str, Any] = {}
     for event in events:
-        name = next(f"{kind} {event[kind]}" for kind in KINDS if kind in event)
+        name = next(_streamName(kind, event[kind]) for kind in KINDS if kind in event)
         streams.setdefault(name, []).append(event)
     order = [{"stream": name} for name in streams if name != "socket message"]
     return {"order": order, **dict(sorted(streams.items()))}
+
+
+def _streamName(kind: str, value: Any) -> str:
+    return f"{kind} {value}" if isinstance(value, str) else kind
 
 
 def canonical(value: Any) -> str:

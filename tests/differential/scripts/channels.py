@@ -101,8 +101,9 @@ SCRIPTS += [
     Script("channel-publish-on-unsubscribe", [
         hello(), wait(1), connect("b"), hello(client="b"), wait(1, "b"), send(subscribe("a"), client="b"), wait(2, "b"), send(subscribe("a")), wait(2),
         send(invoke("#unsubscribe", "a", 3)), wait(2, "b")], app={"publishOnUnsubscribe": True}),
-    Script("channel-publish-while-kicked", [hello(), send(
-        subscribe("a"), invoke("kickOut", {"channel": "a"}, 3), publish("a", 1, 4), subscribe("a", 5), publish("a", 2, 6))]),
+    Script("channel-publish-when-kicked-out", [
+        hello(), send(subscribe("a"), invoke("kickOut", {"channel": "a"}, 3)), wait(4),
+        send(publish("a", 1, 4), subscribe("a", 5), publish("a", 2, 6))]),
     Script("channel-publication-large", [hello(), send(subscribe("a"), publish("a", "x" * 100000))]),
     Script("channel-own-echo-order", [hello(), send(subscribe("a"), *(
         packet_ for n in range(10) for packet_ in (publish("a", n, 10 + n), transmit("echo", n))))]),
