@@ -132,7 +132,13 @@ class _Front:
         return self._behind.render(request)
 
 
-def attach(site: Site, reactor: Any = None, *, serverType: type[S] = AGServer, **options: Any) -> S:  # type: ignore[assignment]
+def attach(
+    site: Site,
+    reactor: Any = None,
+    *,
+    serverType: type[S] = AGServer,  # type: ignore[assignment]
+    **options: Any,
+) -> S:
     """
     Mount a new server into an existing web site, under the option C{path}, beside the site's own resources.
 
