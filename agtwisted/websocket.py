@@ -143,6 +143,8 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         if self._isReadingOnce:
             self._isReadingOnce = False
             self.transport.pauseProducing()
+        if self._tail:
+            data, self._tail = self._tail + data, b""
         if (
             fastPaths
             and self.state == _OPEN
@@ -150,8 +152,6 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
             and self.current_frame is None
             and not self.inside_message
         ):
-            if self._tail:
-                data, self._tail = self._tail + data, b""
             data = self._takeFrames(data)
             if not data:
                 return
