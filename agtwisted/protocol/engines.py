@@ -27,7 +27,8 @@ def codecFor(codecEngine: Any) -> Any:
     if not isinstance(codecEngine, str):
         return codecEngine
     if codecEngine not in CODECS:
-        raise InvalidOptionsError(f"The codecEngine option must be an object or one of {', '.join(CODECS)}, not {codecEngine!r}")
+        names = ", ".join(CODECS)
+        raise InvalidOptionsError(f"The codecEngine option must be an object or one of {names}, not {codecEngine!r}")
     try:
         return CODECS[codecEngine]()
     except ImportError as error:

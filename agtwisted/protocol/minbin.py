@@ -1,9 +1,10 @@
 """
 A codec for binary messages: MessagePack, with short forms of the frequent packets.
 
-It speaks what the npm package C{sc-codec-min-bin} speaks: a publication is C{{"p": [channel, data, cid]}}, any other event
-C{{"e": [event, data, cid]}}, a response C{{"r": [rid, error, data]}}. C{cid} is left out where no answer is expected, and
-what is not there is C{nil}, so that "no data" and C{null} are the same here. All other messages travel as they are.
+It speaks what the npm package C{sc-codec-min-bin} speaks: a publication is C{{"p": [channel, data, cid]}}, any other
+event C{{"e": [event, data, cid]}}, a response C{{"r": [rid, error, data]}}. C{cid} is left out where no answer is
+expected, and what is not there is C{nil}, so that "no data" and C{null} are the same here. All other messages travel as
+they are.
 
 What the reader of the npm package accepts is accepted: keys that are no texts, text that is not UTF-8, bytes behind the
 message. Extension types arrive as C{msgpack.ExtType} or C{msgpack.Timestamp}.
