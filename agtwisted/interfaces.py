@@ -114,7 +114,7 @@ class IBroker(Interface):
         """
         Forward a publication to all other processes.
 
-        @return: a Deferred that fires when the broker has it.
+        @return: a Deferred that fires when the broker has it, or C{None} if it has it now.
         """
 
 

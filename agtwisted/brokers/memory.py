@@ -41,8 +41,7 @@ class MemoryBroker:
         """
         return succeed(None)
 
-    def publish(self, channel: str, data: object) -> Deferred[None]:
+    def publish(self, channel: str, data: object) -> None:
         """
-        @return: has fired.
+        There is nobody to tell.
         """
-        return succeed(None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, ensureDeferred, fail, maybeDeferred, succeed
 
 from agtwisted.brokers.hub import Hub, Publication, Subscriber
 from agtwisted.brokers.memory import MemoryBroker
@@ -132,8 +132,13 @@ class AGSimpleBroker(AsyncStreamEmitter):
             delivered = self._hub.deliver(publication)
         if not suppressEvent:
             self.emitEvent("publish", channel=channelName, data=None if data is NO_DATA else data)
-        forwarded: Deferred[None] = maybeDeferred(self._broker.publish, channelName, publication.data)
-        return forwarded if delivered is None else delivered.addCallback(lambda _: forwarded)
+        try:
+            forwarded = self._broker.publish(channelName, publication.data)
+        except Exception:
+            forwarded = fail()
+        if delivered is None:
+            return succeed(None) if forwarded is None else ensureDeferred(forwarded)
+        return delivered.addCallback(lambda _: forwarded)
 
     def _publicationFor(self, channelName: str, data: object) -> Publication:
         return Publication(channelName, data, self._wire)

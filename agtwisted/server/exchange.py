@@ -16,6 +16,7 @@ from agtwisted.interfaces import ISubscriber
 from agtwisted.sockets.channel import PENDING, SUBSCRIBED, UNSUBSCRIBED, AGChannel
 from agtwisted.sockets.channelstreams import ChannelStreams
 from agtwisted.protocol.nodata import NO_DATA
+from agtwisted.sockets.waiting import call
 from agtwisted.streams.turns import Turns
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class AGExchange(ChannelStreams):
 
         @return: fires when the broker has taken the publication; fails with what the broker fails with.
         """
-        return maybeDeferred(self._broker.transmitPublish, channelName, data)
+        return call(self._broker.transmitPublish, channelName, data)
 
     def invokePublish(self, channelName: str, data: object = NO_DATA) -> Deferred[None]:
         """
@@ -79,7 +80,7 @@ class AGExchange(ChannelStreams):
 
         @return: fires when the broker has carried the publication; fails with what the broker fails with.
         """
-        return maybeDeferred(self._broker.invokePublish, channelName, data)
+        return call(self._broker.invokePublish, channelName, data)
 
     # ---- subscribe
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 
 from agtwisted.errors import AuthTokenExpiredError, InvalidActionError
 from agtwisted.protocol.statuses import HANDSHAKE_REJECTED, MESSAGE_BEFORE_HANDSHAKE, Disconnect
@@ -28,6 +28,7 @@ from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.request import NULL_REPLY
 from agtwisted.sockets.socket import CLOSED, CONNECTING
 from agtwisted.sockets.waiting import Waiting, unfinished
+from agtwisted.sockets.waiting import call as deferredCall
 
 if TYPE_CHECKING:
     from agtwisted.server.serversocket import AGServerSocket
@@ -181,7 +182,7 @@ def _removeAuthToken(socket: AGServerSocket, call: Call) -> None:
 
 
 def _publish(socket: AGServerSocket, call: Call) -> Coroutine[Any, Any, None] | None:
-    published = maybeDeferred(
+    published = deferredCall(
         socket.server.exchange.invokePublish, call.data["channel"], call.data.get("data", NO_DATA)
     )
     if unfinished(published) is None:

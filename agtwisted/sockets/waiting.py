@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -28,6 +28,17 @@ def unfinished(deferred: Deferred[Any]) -> Waiting:
     if deferred.called and not deferred.paused and not isinstance(deferred.result, Failure):
         return None
     return deferred
+
+
+def call(function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
+    """
+    As C{maybeDeferred}, but quicker for a function that answers with a Deferred, as nearly all do.
+    """
+    try:
+        result = function(*arguments)
+    except Exception:
+        return fail()
+    return result if isinstance(result, Deferred) else maybeDeferred(lambda: result)
 
 
 class InOrder:
