@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from msgpack import ExtType, Timestamp, packb
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from agtwisted import AGServer
@@ -25,6 +26,7 @@ from agtwisted.protocol.codecs import JSONCodec
 from agtwisted.protocol.engines import codecFor
 from agtwisted.protocol.minbin import MinBinCodec
 from agtwisted.protocol.wire import Wire
+from agtwisted.tap import Options, makeService
 from agtwisted.testing import connect
 
 codec = MinBinCodec()
@@ -440,6 +442,25 @@ class EngineTests(SynchronousTestCase):
         self.assertIsInstance(server.codec, JSONCodec)
         server.setCodecEngine(codec)
         self.assertIs(server.codec, codec)
+
+    def test_commandLine(self) -> None:
+        """
+        The command line takes the names, and refuses others before anything is started.
+        """
+        options = Options()
+        options.parseOptions(["--codec-engine", "minBin"])
+        self.assertEqual(options["serverOptions"], {"codecEngine": "minBin"})
+        self.assertRaises(UsageError, Options().parseOptions, ["--codec-engine", "xml"])
+
+    def test_consolePage(self) -> None:
+        """
+        The page to try a server out with speaks JSON, and is not served where the codec is another.
+        """
+        for codecEngine, isServed in (("json", True), ("minBin", False)):
+            options = Options()
+            options.parseOptions(["--codec-engine", codecEngine])
+            site: Any = makeService(options).server.httpServer  # type: ignore[attr-defined]
+            self.assertEqual(b"console" in site.resource._behind.listStaticNames(), isServed)
 
     def test_pings(self) -> None:
         """
