@@ -199,8 +199,8 @@ class HubTests(SynchronousTestCase):
 
     def test_slices(self) -> None:
         """
-        A publication to very many is delivered over several turns, everyone gets it once; what is published meanwhile in
-        the same channel comes after it, and in another channel need not wait for it.
+        A publication to very many is delivered over several turns, everyone gets it once; what is published meanwhile
+        in the same channel comes after it, and in another channel need not wait for it.
         """
         many, few = self.readers(3 * SLICE), self.readers(2, "few")
         first, second = self.publish("news", 1), self.publish("news", 2)

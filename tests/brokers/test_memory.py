@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -37,11 +38,12 @@ class MemoryBrokerTests(SynchronousTestCase):
 
         hub = Hub(never, Turns(Clock()))
         broker = MemoryBroker()
-        for done in (
-            broker.start(hub),
-            broker.subscribe("news"),
-            broker.publish("news", 1),
-            broker.unsubscribe("news"),
-            broker.stop(),
-        ):
-            self.assertIsNone(self.successResultOf(done))
+        methods: list[tuple[Any, ...]] = [
+            (broker.start, hub),
+            (broker.subscribe, "news"),
+            (broker.publish, "news", 1),
+            (broker.unsubscribe, "news"),
+            (broker.stop,),
+        ]
+        for method in methods:
+            self.assertIsNone(self.successResultOf(maybeDeferred(*method)))

@@ -82,8 +82,8 @@ class CallsTests(SynchronousTestCase):
 
     def test_abort(self) -> None:
         """
-        When the connection goes every call fails with BadConnectionError, in order, but not before the turn ends: by then
-        the connection's own state says so.
+        When the connection goes every call fails with BadConnectionError, in order, but not before the turn ends: by
+        then the connection's own state says so.
         """
         failed: list[str] = []
         opened = [self.calls.open(name, 10)[1] for name in ("add", "sub")]

@@ -205,8 +205,8 @@ class InOrderTests(SynchronousTestCase):
     @given(st.text("aA!", min_size=1, max_size=30), st.lists(st.booleans(), min_size=30, max_size=30))
     def test_strictOrder(self, kinds: str, fails: list[bool]) -> None:
         """
-        Whatever steps do (be done, wait, raise; waiting may end well or badly), they begin in order, each after the end of
-        the one before it.
+        Whatever steps do (be done, wait, raise; waiting may end well or badly), they begin in order, each after the end
+        of the one before it.
         """
         queue = InOrder()
         begun: list[int] = []

@@ -1,0 +1,227 @@
+"""
+Tests of L{agtwisted.sockets.outbox}.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from agtwisted.sockets.outbox import Outbox
+from agtwisted.streams.turns import Turns
+
+
+class Transport:
+    """
+    A transport that pauses its producer, as Twisted's do, inside the C{write} that fills it.
+    """
+
+    outbox: Outbox
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.room = 1 << 60
+
+    def write(self, data: bytes) -> None:
+        """
+        Take everything, and pause when there was no room for it.
+        """
+        self.written.append(data)
+        self.room -= len(data)
+        if self.room <= 0:
+            self.outbox.pauseProducing()
+
+    def makeRoom(self, room: int) -> None:
+        """
+        The peer has read.
+        """
+        self.room = room
+        self.outbox.resumeProducing()
+
+
+class Sender:
+    """
+    A socket that notes what its outbox tells.
+    """
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.largest = 0
+
+    def outboxPaused(self) -> None:
+        """
+        Note it.
+        """
+        self.told.append("paused")
+
+    def outboxResumed(self) -> None:
+        """
+        Note it.
+        """
+        self.told.append("resumed")
+
+    def outboxGrown(self, waitingBytes: int) -> None:
+        """
+        Note the largest.
+        """
+        self.largest = max(self.largest, waitingBytes)
+
+
+class OutboxTests(SynchronousTestCase):
+    """
+    Frames on their way out.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make an outbox.
+        """
+        self.clock = Clock()
+        self.turns = Turns(self.clock)
+        self.transport = Transport()
+        self.sender = Sender()
+        self.outbox = self.transport.outbox = Outbox(self.transport, self.turns, self.sender)
+
+    def append(self, *frames: bytes) -> None:
+        """
+        Send frames.
+        """
+        for frame in frames:
+            self.outbox.append(frame)
+
+    def test_interface(self) -> None:
+        """
+        It is a producer for transports.
+        """
+        self.assertTrue(verifyObject(IPushProducer, self.outbox))
+
+    def test_oneWritePerTurn(self) -> None:
+        """
+        What is sent in a turn is written once, at its end, in order, behind the wake-ups whose answers belong to it.
+        """
+        self.append(b"1")
+        self.turns.wake(lambda: self.append(b"3"))
+        self.append(b"2")
+        self.assertEqual((self.transport.written, self.outbox.frames, self.outbox.sentCount), ([], [b"1", b"2"], 0))
+        self.clock.advance(0)
+        self.assertEqual((self.transport.written, self.outbox.frames, self.outbox.sentCount), ([b"123"], [], 3))
+        self.append(b"4")
+        self.clock.advance(0)
+        self.assertEqual(self.transport.written, [b"123", b"4"])
+
+    def test_flush(self) -> None:
+        """
+        What waits can be written before the end of the turn, which then writes only what came after.
+        """
+        self.append(b"1")
+        self.outbox.flush()
+        self.append(b"2")
+        self.assertEqual(self.transport.written, [b"1"])
+        self.clock.advance(0)
+        self.assertEqual(self.transport.written, [b"1", b"2"])
+        self.outbox.flush()
+        self.assertEqual(len(self.transport.written), 2)
+
+    def test_paused(self) -> None:
+        """
+        While the peer does not read frames wait here, counted; they go out in order when it reads again.
+        """
+        self.outbox.pauseProducing()
+        self.outbox.pauseProducing()
+        self.append(b"1", b"22", b"333")
+        self.clock.advance(0)
+        self.assertEqual((self.transport.written, self.outbox.waitingBytes, self.sender.largest), ([], 6, 6))
+        self.assertEqual(self.sender.told, ["paused"])
+        self.outbox.resumeProducing()
+        self.outbox.resumeProducing()
+        self.assertEqual((self.transport.written, self.outbox.waitingBytes), ([b"122333"], 0))
+        self.assertEqual(self.sender.told, ["paused", "resumed"])
+
+    def test_pausedInTheMiddle(self) -> None:
+        """
+        A transport that is full in the middle of much data gets no more than that portion; the rest waits, counted.
+        """
+        frames = [bytes([65 + number]) * 40000 for number in range(10)]
+        self.transport.room = 100000
+        self.append(*frames)
+        self.clock.advance(0)
+        self.assertEqual(b"".join(self.transport.written), b"".join(frames[:4]))
+        self.assertEqual((self.outbox.waitingBytes, self.sender.largest, self.outbox.sentCount), (240000, 240000, 4))
+        self.transport.makeRoom(1)
+        self.assertEqual(self.outbox.sentCount, 6)
+        self.assertNotIn("resumed", self.sender.told)
+        self.transport.makeRoom(1 << 60)
+        self.assertEqual(b"".join(self.transport.written), b"".join(frames))
+        self.assertEqual((self.outbox.waitingBytes, self.sender.told[-1]), (0, "resumed"))
+
+    def test_drain(self) -> None:
+        """
+        A connection that is closed gets what waits first, also if its peer does not read.
+        """
+        self.outbox.pauseProducing()
+        self.append(b"1", b"2")
+        self.outbox.drain()
+        self.outbox.drain()
+        self.assertEqual((self.transport.written, self.outbox.waitingBytes, self.outbox.sentCount), ([b"12"], 0, 2))
+
+    def test_giveUp(self) -> None:
+        """
+        What waits can be given up, and is when the connection is gone.
+        """
+        for method in (self.outbox.clear, self.outbox.stopProducing):
+            self.outbox.pauseProducing()
+            self.append(b"1")
+            method()
+            self.assertEqual((self.outbox.frames, self.outbox.waitingBytes), ([], 0))
+            self.outbox.resumeProducing()
+        self.append(b"2")
+        self.outbox.clear()
+        self.clock.advance(0)
+        self.assertEqual(self.transport.written, [])
+
+    @given(
+        st.lists(
+            st.one_of(
+                st.integers(1, 70000),
+                st.sampled_from(("turn", "pause", "resume", "flush", "room 1", "room 100000")),
+            ),
+            max_size=40,
+        )
+    )
+    def test_orderAndCounts(self, operations: list[int | str]) -> None:
+        """
+        Whatever happens, frames go out in order, complete and once, nothing is written to a transport that has paused,
+        and the bytes that wait are counted right.
+        """
+        self.setUp()
+        sent = b""
+        for number, operation in enumerate(operations):
+            written = len(self.transport.written)
+            wasPaused = self.outbox.isPaused
+            if isinstance(operation, int):
+                frame = bytes([number]) * operation
+                sent += frame
+                self.outbox.append(frame)
+            elif operation == "turn":
+                self.clock.advance(0)
+            elif operation == "flush":
+                self.outbox.flush()
+            elif operation == "pause":
+                self.outbox.pauseProducing()
+            elif operation == "resume":
+                self.outbox.resumeProducing()
+            else:
+                self.transport.room = int(operation.split()[1])
+            if wasPaused and operation != "resume":
+                self.assertEqual(len(self.transport.written), written)
+            if self.outbox.isPaused:
+                self.assertEqual(self.outbox.waitingBytes, sum(map(len, self.outbox.frames)))
+            self.assertEqual(b"".join(self.transport.written + self.outbox.frames), sent)
+        self.transport.makeRoom(1 << 60)
+        self.clock.advance(0)
+        self.assertEqual(b"".join(self.transport.written), sent)
+        self.assertEqual(self.outbox.sentCount, sum(isinstance(each, int) for each in operations))
