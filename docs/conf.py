@@ -16,8 +16,8 @@ author = "The agtwisted developers"
 project_copyright = "2026, The agtwisted developers"
 release = version = __version__
 
-extensions = ["sphinx.ext.intersphinx", "pydoctor.sphinx_ext.build_apidocs"]
-exclude_patterns = ["_build", "_ext"]
+extensions = ["sphinx.ext.intersphinx", "pydoctor.sphinx_ext.build_apidocs", "generated"]
+exclude_patterns = ["_build", "_ext", "examples"]
 # Nothing is fetched while building: the only inventory is the one that pydoctor writes (see build_apidocs).
 intersphinx_mapping: dict[str, tuple[str, None]] = {}
 default_role = "any"

@@ -81,14 +81,15 @@ class ExampleTestCase(TestCase):
         module.__dict__["print"] = lambda *values: self.printed.append(" ".join(map(str, values)))
         return module
 
-    async def serve(self, start: Callable[[AGServer], Any], **options: Any) -> AGServer:
+    async def serve(self, start: Callable[[AGServer], Any], endpoint: str = LOOPBACK, **options: Any) -> AGServer:
         """
         Run a server until the test has ended.
 
         @param start: the example's application.
+        @param endpoint: where it listens.
         """
         server = AGServer(reactor, **options)
-        service = AGService(server, [LOOPBACK], start)
+        service = AGService(server, [endpoint], start)
         self.addCleanup(service.stopService)
         await service.startService()
         return server

@@ -1,6 +1,5 @@
 """Remote calls in both directions."""
 
-from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred
 
 from agtwisted.errors import TimeoutError
@@ -50,7 +49,7 @@ def takeFromStock(number):
 # begin slow
 async def slow(socket):
     async for request in socket.procedure("slow"):
-        reactor.callLater(0.2, request.end, f"{request.data} is done")
+        socket.server.reactor.callLater(0.2, request.end, f"{request.data} is done")
 # end slow
 
 
