@@ -69,6 +69,9 @@ class MinBinCodec:
         except UnicodeEncodeError:
             # Lone surrogates: a JavaScript program reads them back.
             return self._library.packb(value, default=_writable, unicode_errors="surrogatepass")  # type: ignore[no-any-return]
+        except RecursionError:
+            # The library's own limit comes later where it is pure Python.
+            raise ValueError("A value nested so deeply is not written as MessagePack") from None
 
     def decode(self, message: str | bytes | bytearray | memoryview) -> object:
         """
