@@ -21,8 +21,9 @@ from .scripts import SCRIPTS
 def parseArguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
-    parser.add_argument("patterns", nargs="*", default=["*"], metavar="PATTERN",
-                        help="names of scripts, * and ? allowed")
+    parser.add_argument(
+        "patterns", nargs="*", default=["*"], metavar="PATTERN", help="names of scripts, * and ? allowed"
+    )
     parser.add_argument("--self", dest="node", action="store_true", help="compare the reference with itself")
     parser.add_argument("--list", action="store_true", help="only print the names of the scripts")
     parser.add_argument("--answers", action="store_true", help="print the reference's answers even if nothing differs")

@@ -53,5 +53,3 @@ def lines(masked: dict[str, Any]) -> list[str]:
 def describe(answers: Any) -> list[str]:
     """The same for what one side gave back."""
     return answers.text.splitlines() if isinstance(answers, Trouble) else lines(mask(answers))
-
-

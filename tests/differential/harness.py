@@ -55,7 +55,7 @@ class Harness(ProcessProtocol):
         number = next(self._ids)
         self._pending[number] = result
         line = json.dumps({"id": number, "command": command, **arguments}) + "\n"
-        self.transport.write(line.encode())  # type: ignore[attr-defined]
+        self.transport.write(line.encode())
         return result
 
     def stop(self) -> Deferred[None]:
@@ -66,7 +66,7 @@ class Harness(ProcessProtocol):
         """
         if not self._gone and self.transport is not None:
             with suppress(ProcessExitedAlready):
-                self.transport.signalProcess("KILL")  # type: ignore[attr-defined]
+                self.transport.signalProcess("KILL")
         return self.ended
 
     def outReceived(self, data: bytes) -> None:

@@ -27,8 +27,10 @@ def mask(answers: Answers) -> dict[str, Any]:
     time.
     """
     ids = _socketIds(answers)
-    masked: dict[str, Any] = {name: [_maskValue(_parse(record), ids) for record in _withoutPings(records)]
-                              for name, records in answers.clients.items()}
+    masked: dict[str, Any] = {
+        name: [_maskValue(_parse(record), ids) for record in _withoutPings(records)]
+        for name, records in answers.clients.items()
+    }
     if answers.events:
         masked.update(_byStream([_maskValue(event, ids) for event in answers.events]))
     return masked
@@ -39,8 +41,8 @@ def _byStream(events: list[dict[str, Any]]) -> dict[str, Any]:
     Keep the order within each stream of events, and the order in which the streams began.
 
     Events of different streams reach their consumers in an order that neither server promises, except that what was
-    emitted first arrives first. C{message} events are left out of the second: how soon they come depends on how TCP cuts
-    what is sent.
+    emitted first arrives first. C{message} events are left out of the second: how soon they come depends on how TCP
+    cuts what is sent.
     """
     streams: dict[str, Any] = {}
     for event in events:
@@ -56,8 +58,8 @@ def _streamName(kind: str, value: Any) -> str:
 
 def canonical(value: Any) -> str:
     """
-    Write a value so that values which JavaScript clients cannot tell apart give equal text: order of keys aside, numbers
-    as doubles, but 1 and true being different.
+    Write a value so that values which JavaScript clients cannot tell apart give equal text: order of keys aside,
+    numbers as doubles, but 1 and true being different.
     """
     return json.dumps(_asDoubles(value), sort_keys=True)
 
@@ -98,8 +100,11 @@ def _socketIds(answers: Answers) -> set[str]:
     values: list[Any] = [_parse(record).get("json") for records in answers.clients.values() for record in records]
     packets = [packet for value in values for packet in (value if isinstance(value, list) else [value])]
     statuses = [packet.get("data") for packet in packets if isinstance(packet, dict)] + list(answers.events)
-    return {status["id"] for status in statuses if isinstance(status, dict) and "isAuthenticated" in status
-            and isinstance(status.get("id"), str)}
+    return {
+        status["id"]
+        for status in statuses
+        if isinstance(status, dict) and "isAuthenticated" in status and isinstance(status.get("id"), str)
+    }
 
 
 def _maskValue(value: Any, ids: set[str]) -> Any:
@@ -138,10 +143,13 @@ def _maskToken(token: str) -> Any:
         return token
     expected = hmac.new(AUTH_KEY.encode(), f"{header}.{payload}".encode(), hashlib.sha256).digest()
     issued, expires = claims.get("iat"), claims.get("exp")
-    near = _maskTime("iat", issued) == _maskTime("exp", expires) == "<soon>"
-    return {"header": algorithm, "claims": {name: _maskTime(name, value) for name, value in claims.items()},
-            "life": expires - issued if near else None,
-            "ourKey": _unbase64(signature) == expected}
+    isNear = _maskTime("iat", issued) == _maskTime("exp", expires) == "<soon>"
+    return {
+        "header": algorithm,
+        "claims": {name: _maskTime(name, value) for name, value in claims.items()},
+        "life": claims["exp"] - claims["iat"] if isNear else None,
+        "ourKey": _unbase64(signature) == expected,
+    }
 
 
 def _unbase64(text: str) -> bytes:

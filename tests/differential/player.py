@@ -184,8 +184,8 @@ def playAll(reactor: Any, sides: Iterable[Side], scripts: Iterable[Script]) -> D
     """
     Play scripts to all sides, many at a time, and end the processes.
 
-    @return: fires with the answers (L{Answers}, or the L{Trouble} that kept them from coming) of each side, in order, by
-        the script's name.
+    @return: fires with the answers (L{Answers}, or the L{Trouble} that kept them from coming) of each side, in order,
+        by the script's name.
     """
     sides = list(sides)
     gate = DeferredSemaphore(CONCURRENT)
@@ -197,8 +197,7 @@ def playAll(reactor: Any, sides: Iterable[Side], scripts: Iterable[Script]) -> D
 
     async def playEach() -> dict[str, list[Any]]:
         try:
-            await gatherResults([gate.run(lambda script=script: ensureDeferred(playOne(script)))
-                                 for script in scripts])
+            await gatherResults([gate.run(playOne, script) for script in scripts])
         finally:
             await gatherResults([side.harness.stop() for side in sides])
         return outcomes

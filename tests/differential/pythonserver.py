@@ -16,20 +16,59 @@ from twisted.internet.stdio import StandardIO
 from twisted.internet.task import deferLater
 from twisted.logger import globalLogBeginner, textFileLogObserver
 from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
 
 from agtwisted import listen
 
 reactor: Any = installedReactor
 
 SERVER_EVENTS = (
-    "error", "warning", "handshake", "connectionAbort", "connection", "disconnection", "closure", "subscription",
-    "unsubscription", "authentication", "deauthentication", "authenticationStateChange", "badSocketAuthToken")
+    "error",
+    "warning",
+    "handshake",
+    "connectionAbort",
+    "connection",
+    "disconnection",
+    "closure",
+    "subscription",
+    "unsubscription",
+    "authentication",
+    "deauthentication",
+    "authenticationStateChange",
+    "badSocketAuthToken",
+)
 SOCKET_EVENTS = (
-    "error", "raw", "message", "connect", "disconnect", "connectAbort", "close", "end", "subscribe", "unsubscribe",
-    "badAuthToken", "authenticate", "deauthenticate", "authStateChange", "authTokenSigned")
+    "error",
+    "raw",
+    "message",
+    "connect",
+    "disconnect",
+    "connectAbort",
+    "close",
+    "end",
+    "subscribe",
+    "unsubscribe",
+    "badAuthToken",
+    "authenticate",
+    "deauthenticate",
+    "authStateChange",
+    "authTokenSigned",
+)
 FIELDS = (
-    "id", "pingTimeout", "isAuthenticated", "code", "reason", "channel", "subscriptionOptions", "authToken",
-    "oldAuthToken", "oldAuthState", "newAuthState", "signedAuthToken", "message")
+    "id",
+    "pingTimeout",
+    "isAuthenticated",
+    "code",
+    "reason",
+    "channel",
+    "subscriptionOptions",
+    "authToken",
+    "oldAuthToken",
+    "oldAuthState",
+    "newAuthState",
+    "signedAuthToken",
+    "message",
+)
 ERROR_FIELDS = ("error", "warning", "authError")
 
 faults: list[str] = []
@@ -67,8 +106,10 @@ def view(event: Any) -> dict[str, Any]:
 
 def describe(error: BaseException) -> dict[str, Any]:
     """Name and text of an error."""
-    return {"name": getattr(error, "name", None) or type(error).__name__,
-            "message": getattr(error, "message", None) if hasattr(error, "message") else str(error)}
+    return {
+        "name": getattr(error, "name", None) or type(error).__name__,
+        "message": getattr(error, "message", None) if hasattr(error, "message") else str(error),
+    }
 
 
 def makeError(description: dict[str, Any]) -> Exception:
@@ -133,8 +174,9 @@ class Application:
 
     async def judgeAction(self, line: str, rules: list[dict[str, Any]], action: Any) -> None:
         """Log an action and do what the first fitting rule says."""
-        target = (getattr(action, "channel", None) or getattr(action, "procedure", None)
-                  or getattr(action, "receiver", None))
+        target = (
+            getattr(action, "channel", None) or getattr(action, "procedure", None) or getattr(action, "receiver", None)
+        )
         self.log.append(self.viewAction(line, action))
         fitting = (rule for rule in rules if rule["type"] == action.type and rule.get("name", target) == target)
         rule = next(fitting, {})
@@ -189,8 +231,12 @@ class Application:
         start(follow(socket.receiver("echo"), lambda data: socket.transmit("echo", data)))
         start(follow(socket.receiver("logout"), lambda data: socket.deauthenticate()))
         if self.setup.get("publishOnUnsubscribe"):
-            start(follow(socket.listener("unsubscribe"),
-                         lambda event: self.server.exchange.transmitPublish(event.channel, "left")))
+            start(
+                follow(
+                    socket.listener("unsubscribe"),
+                    lambda event: self.server.exchange.transmitPublish(event.channel, "left"),
+                )
+            )
         if self.setup.get("kickAfterSubscribe"):
             start(follow(socket.listener("subscribe"), lambda event: socket.kickOut(event.channel, "out")))
 
@@ -285,15 +331,27 @@ async def _terminate(socket: Any, request: Any, server: Any) -> None:
 
 
 async def _state(socket: Any, request: Any, server: Any) -> None:
-    request.end({
-        "state": socket.state, "authState": socket.authState, "authToken": socket.authToken,
-        "signed": bool(socket.signedAuthToken), "subscriptions": sorted(socket.subscriptions()),
-        "count": socket.channelSubscriptionsCount, "url": socket.request.url})
+    request.end(
+        {
+            "state": socket.state,
+            "authState": socket.authState,
+            "authToken": socket.authToken,
+            "signed": bool(socket.signedAuthToken),
+            "subscriptions": sorted(socket.subscriptions()),
+            "count": socket.channelSubscriptionsCount,
+            "url": socket.request.url,
+        }
+    )
 
 
 async def _pressure(socket: Any, request: Any, server: Any) -> None:
-    request.end({"inbound": socket.getInboundBackpressure(), "outbound": socket.getOutboundBackpressure(),
-                 "all": socket.getBackpressure()})
+    request.end(
+        {
+            "inbound": socket.getInboundBackpressure(),
+            "outbound": socket.getOutboundBackpressure(),
+            "all": socket.getBackpressure(),
+        }
+    )
 
 
 async def _tellAtOnce(socket: Any, request: Any, server: Any) -> None:
@@ -302,8 +360,9 @@ async def _tellAtOnce(socket: Any, request: Any, server: Any) -> None:
 
 
 async def _counts(socket: Any, request: Any, server: Any) -> None:
-    request.end({"clients": server.clientsCount, "pending": server.pendingClientsCount,
-                 "registered": len(server.clients)})
+    request.end(
+        {"clients": server.clientsCount, "pending": server.pendingClientsCount, "registered": len(server.clients)}
+    )
 
 
 async def _call(socket: Any, request: Any, server: Any) -> None:
@@ -371,12 +430,35 @@ async def _bytes(socket: Any, request: Any, server: Any) -> None:
 
 
 PROCEDURES: dict[str, Callable[[Any, Any, Any], Awaitable[None]]] = {
-    "echo": _echo, "empty": _empty, "nothing": _nothing, "fail": _fail, "twice": _twice, "slow": _slow, "login":
-    _login, "loginAtOnce": _loginAtOnce, "logout": _logout, "forget": _forget, "kickOut": _kickOut, "disconnect":
-    _disconnect, "disconnectFirst": _disconnectFirst, "terminate": _terminate, "state": _state, "counts": _counts,
-    "call": _call, "tell": _tell, "tellAtOnce": _tellAtOnce, "pressure": _pressure, "raw": _raw, "publish":
-    _publish, "burst": _burst, "batch": _batch, "cancelBatch": _cancelBatch, "startBatching": _startBatching,
-    "stopBatching": _stopBatching, "bytes": _bytes}
+    "echo": _echo,
+    "empty": _empty,
+    "nothing": _nothing,
+    "fail": _fail,
+    "twice": _twice,
+    "slow": _slow,
+    "login": _login,
+    "loginAtOnce": _loginAtOnce,
+    "logout": _logout,
+    "forget": _forget,
+    "kickOut": _kickOut,
+    "disconnect": _disconnect,
+    "disconnectFirst": _disconnectFirst,
+    "terminate": _terminate,
+    "state": _state,
+    "counts": _counts,
+    "call": _call,
+    "tell": _tell,
+    "tellAtOnce": _tellAtOnce,
+    "pressure": _pressure,
+    "raw": _raw,
+    "publish": _publish,
+    "burst": _burst,
+    "batch": _batch,
+    "cancelBatch": _cancelBatch,
+    "startBatching": _startBatching,
+    "stopBatching": _stopBatching,
+    "bytes": _bytes,
+}
 
 
 class Control(LineReceiver):
@@ -391,9 +473,14 @@ class Control(LineReceiver):
     def lineReceived(self, line: bytes) -> None:
         """Carry out a command and reply with its result or how it failed."""
         command = json.loads(line)
-        result = ensureDeferred(getattr(self, "command_" + command["command"])(command))
-        result.addErrback(lambda failure: {"failure": failure.getTraceback()})
-        result.addCallback(lambda reply: self.sendLine(json.dumps({"id": command["id"], **reply}).encode()))
+        ensureDeferred(self._reply(command))
+
+    async def _reply(self, command: dict[str, Any]) -> None:
+        try:
+            reply = await getattr(self, "command_" + command["command"])(command)
+        except Exception:
+            reply = {"failure": Failure().getTraceback()}
+        self.sendLine(json.dumps({"id": command["id"], **reply}).encode())
 
     async def command_start(self, command: dict[str, Any]) -> dict[str, Any]:
         """Start a server."""

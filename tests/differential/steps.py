@@ -31,8 +31,9 @@ def dump(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def connect(client: str = "a", path: str = "/socketcluster/", headers: dict[str, str | None] | None = None,
-            method: str = "GET") -> Step:
+def connect(
+    client: str = "a", path: str = "/socketcluster/", headers: dict[str, str | None] | None = None, method: str = "GET"
+) -> Step:
     """Open a connection. Client C{a} does so by itself if the first step is another one."""
     return Step("connect", (path, headers or {}, method), client)
 

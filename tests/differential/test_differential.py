@@ -31,7 +31,7 @@ class Performance:
         result: Deferred[dict[str, list[Any]]] = Deferred()
         if self._outcome is None:
             return self._play()
-        result.callback(self._outcome)  # type: ignore[arg-type]
+        result.callback(self._outcome)
         return result
 
     def _play(self) -> Deferred[dict[str, list[Any]]]:

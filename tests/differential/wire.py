@@ -23,8 +23,9 @@ PROBE = b"settle"
 """Payload of the pings that ask the server's WebSocket layer whether it has read everything so far."""
 
 
-def encodeFrame(opcode: int, payload: bytes, *, fin: bool = True, masked: bool = True, rsv: int = 0,
-                claimed: int | None = None) -> bytes:
+def encodeFrame(
+    opcode: int, payload: bytes, *, fin: bool = True, masked: bool = True, rsv: int = 0, claimed: int | None = None
+) -> bytes:
     """
     Make one frame as a client sends it.
 
@@ -43,7 +44,7 @@ def encodeFrame(opcode: int, payload: bytes, *, fin: bool = True, masked: bool =
     if not masked:
         return head + payload
     key = os.urandom(4)
-    repeated = (key * (len(payload) // 4 + 1))[:len(payload)]
+    repeated = (key * (len(payload) // 4 + 1))[: len(payload)]
     mixed = int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")
     return head + key + mixed.to_bytes(len(payload), "big")
 
@@ -55,8 +56,13 @@ def upgradeRequest(path: str, headers: dict[str, str | None], method: str = "GET
     @param headers: what to add to or replace in the usual headers; None leaves a header out.
     """
     merged: dict[str, str | None] = {
-        "Host": "127.0.0.1", "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", **headers}
+        "Host": "127.0.0.1",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        **headers,
+    }
     lines = [f"{method} {path} HTTP/1.1"] + [f"{name}: {value}" for name, value in merged.items() if value is not None]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
@@ -197,11 +203,11 @@ class WireClient(Protocol):
             size = 2 if length == 126 else 8
             if len(buffer) < 2 + size:
                 return False
-            length, offset = int.from_bytes(buffer[2:2 + size], "big"), 2 + size
+            length, offset = int.from_bytes(buffer[2 : 2 + size], "big"), 2 + size
         if len(buffer) < offset + length:
             return False
-        self._buffer = buffer[offset + length:]
-        self._frameReceived(buffer[0] & 0x0F, bool(buffer[0] & 0x80), buffer[offset:offset + length])
+        self._buffer = buffer[offset + length :]
+        self._frameReceived(buffer[0] & 0x0F, bool(buffer[0] & 0x80), buffer[offset : offset + length])
         return True
 
     def _frameReceived(self, opcode: int, fin: bool, payload: bytes) -> None:
@@ -210,7 +216,7 @@ class WireClient(Protocol):
         elif opcode == CLOSE:
             self._closeReceived(payload)
         elif opcode == PONG and payload.startswith(PROBE):
-            self._answered = int(payload[len(PROBE):])
+            self._answered = int(payload[len(PROBE) :])
         else:
             name = {PING: "ping", PONG: "pong"}.get(opcode, f"opcode {opcode}")
             self.records.append({name: payload.decode("utf-8", "backslashreplace")})

@@ -24,22 +24,43 @@ for version, pong in PONGS.items():
     SCRIPTS += [
         Script(f"ping-sent-v{version}", [hello(), pause(900)], {"pingInterval": 80, **extra}),
         Script(f"ping-before-handshake-v{version}", [pause(700), hello()], {"pingInterval": 80, **extra}),
-        Script(f"ping-silent-peer-v{version}", [hello(), ended()], {"pingInterval": 10000, "pingTimeout": 400, **extra},
-               events=True),
+        Script(
+            f"ping-silent-peer-v{version}",
+            [hello(), ended()],
+            {"pingInterval": 10000, "pingTimeout": 400, **extra},
+            events=True,
+        ),
         Script(f"ping-unanswered-v{version}", [hello(), ended()], {"pingInterval": 60, "pingTimeout": 600, **extra}),
-        Script(f"ping-answered-v{version}", [hello(), *often(raw(pong), 8, 300), send(ECHO)],
-               {"pingInterval": 200, "pingTimeout": 1900, **extra}, events=True),
-        Script(f"ping-kept-alive-by-events-v{version}", [hello(), *often(send(invoke("empty")), 8, 300)],
-               {"pingInterval": 10000, "pingTimeout": 1900, **extra}),
+        Script(
+            f"ping-answered-v{version}",
+            [hello(), *often(raw(pong), 8, 300), send(ECHO)],
+            {"pingInterval": 200, "pingTimeout": 1900, **extra},
+            events=True,
+        ),
+        Script(
+            f"ping-kept-alive-by-events-v{version}",
+            [hello(), *often(send(invoke("empty")), 8, 300)],
+            {"pingInterval": 10000, "pingTimeout": 1900, **extra},
+        ),
         Script(f"ping-silent-before-handshake-v{version}", [ended()], {"pingTimeout": 300, **extra}, events=True),
-        Script(f"ping-timeout-disabled-v{version}", [hello(), pause(900), send(ECHO)],
-               {"pingInterval": 60, "pingTimeout": 150, "pingTimeoutDisabled": True, **extra}),
+        Script(
+            f"ping-timeout-disabled-v{version}",
+            [hello(), pause(900), send(ECHO)],
+            {"pingInterval": 60, "pingTimeout": 150, "pingTimeoutDisabled": True, **extra},
+        ),
         Script(f"ping-unasked-pongs-v{version}", [hello(), raw(pong, pong, pong), send(ECHO)], extra, events=True),
-        Script(f"ping-other-versions-pong-v{version}", [hello(), raw(PONGS[3 - version]), settle(), send(ECHO)], extra,
-               events=True),
+        Script(
+            f"ping-other-versions-pong-v{version}",
+            [hello(), raw(PONGS[3 - version]), settle(), send(ECHO)],
+            extra,
+            events=True,
+        ),
     ]
 
 SCRIPTS += [
-    Script("ping-websocket-pings-do-not-count", [hello(), settle(), settle(), ended()],
-           {"pingInterval": 10000, "pingTimeout": 300}),
+    Script(
+        "ping-websocket-pings-do-not-count",
+        [hello(), settle(), settle(), ended()],
+        {"pingInterval": 10000, "pingTimeout": 300},
+    ),
 ]

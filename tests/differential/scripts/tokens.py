@@ -80,30 +80,61 @@ TOKENS: dict[str, Any] = {
     "claims-null": token(None),
     "claims-number": token(5),
     "claims-rubbish": token(b"{"),
-    "abc": "abc", "dots": "a.b.c", "two-parts": "a.b", "four-parts": GOOD + ".x", "only-dots": "..",
-    "space": " ", "padded": GOOD + "=", "newline": GOOD + "\n", "bearer": "Bearer " + GOOD,
-    "unicode": "ä.ö.ü", "long": "a" * 5000,
-    "null": None, "empty": "", "zero": 0, "number": 5, "true": True, "false": False, "list": [GOOD], "empty-list": [],
-    "object": {"token": GOOD}, "empty-object": {},
+    "abc": "abc",
+    "dots": "a.b.c",
+    "two-parts": "a.b",
+    "four-parts": GOOD + ".x",
+    "only-dots": "..",
+    "space": " ",
+    "padded": GOOD + "=",
+    "newline": GOOD + "\n",
+    "bearer": "Bearer " + GOOD,
+    "unicode": "ä.ö.ü",
+    "long": "a" * 5000,
+    "null": None,
+    "empty": "",
+    "zero": 0,
+    "number": 5,
+    "true": True,
+    "false": False,
+    "list": [GOOD],
+    "empty-list": [],
+    "object": {"token": GOOD},
+    "empty-object": {},
 }
 
 SCRIPTS: list[Script] = []
 
 for name, value in TOKENS.items():
     SCRIPTS += [
-        Script(f"token-handshake-{name}", [hello(token=value), send(invoke("state", cid=2), ECHO)],
-               events=name in ("good", "expired", "not-yet", "other-key", "abc", "null", "number", "object", "odd-claims")),
-        Script(f"token-authenticate-{name}", [hello(), send(invoke("#authenticate", value, 2), invoke("state", cid=3))],
-               events=name in ("good", "expired", "not-yet", "other-key", "abc", "null", "number", "object")),
+        Script(
+            f"token-handshake-{name}",
+            [hello(token=value), send(invoke("state", cid=2), ECHO)],
+            events=name in ("good", "expired", "not-yet", "other-key", "abc", "null", "number", "object", "odd-claims"),
+        ),
+        Script(
+            f"token-authenticate-{name}",
+            [hello(), send(invoke("#authenticate", value, 2), invoke("state", cid=3))],
+            events=name in ("good", "expired", "not-yet", "other-key", "abc", "null", "number", "object"),
+        ),
     ]
 for name in ("good", "expired", "not-yet", "other-key", "abc", "null", "empty", "number", "alg-none"):
     SCRIPTS += [
-        Script(f"token-handshake-{name}-v1", [hello(token=TOKENS[name]), send(invoke("state", cid=2), ECHO)],
-               {"protocolVersion": 1}),
-        Script(f"token-authenticate-{name}-v1", [
-            hello(), send(invoke("#authenticate", TOKENS[name], 2), invoke("state", cid=3))], {"protocolVersion": 1}),
-        Script(f"token-authenticate-{name}-after-good", [
-            hello(token=GOOD), send(invoke("#authenticate", TOKENS[name], 2), invoke("state", cid=3))], events=True),
+        Script(
+            f"token-handshake-{name}-v1",
+            [hello(token=TOKENS[name]), send(invoke("state", cid=2), ECHO)],
+            {"protocolVersion": 1},
+        ),
+        Script(
+            f"token-authenticate-{name}-v1",
+            [hello(), send(invoke("#authenticate", TOKENS[name], 2), invoke("state", cid=3))],
+            {"protocolVersion": 1},
+        ),
+        Script(
+            f"token-authenticate-{name}-after-good",
+            [hello(token=GOOD), send(invoke("#authenticate", TOKENS[name], 2), invoke("state", cid=3))],
+            events=True,
+        ),
     ]
 
 SHORT = {"token": {"username": "carol"}, "options": {"expiresIn": 1}}
@@ -111,56 +142,153 @@ SHORT = {"token": {"username": "carol"}, "options": {"expiresIn": 1}}
 for version in (1, 2):
     options = {"protocolVersion": version}
     SCRIPTS += [
-        Script(f"token-login-v{version}", [
-            hello(), send(invoke("login", {"token": {"username": "carol"}})), wait(3), send(invoke("state", cid=3))], options, events=True),
-        Script(f"token-login-again-v{version}", [
-            hello(), send(invoke("login", {"token": {"username": "carol"}})), wait(3),
-            send(invoke("login", {"token": {"username": "dave"}}, 3)), wait(5), send(invoke("state", cid=4))], options,
-            events=True),
-        Script(f"token-logout-v{version}", [
-            hello(token=GOOD), send(invoke("logout")), wait(3), send(invoke("state", cid=3))], options, events=True),
-        Script(f"token-removed-by-client-v{version}", [
-            hello(token=GOOD), send(transmit("#removeAuthToken"), invoke("state", cid=3))], options, events=True),
-        Script(f"token-expires-while-open-v{version}", [
-            hello(), send(invoke("login", SHORT)), wait(3), pause(2200), send(transmit("echo", 1), invoke("state", cid=3))],
-            options, events=version == 2),
+        Script(
+            f"token-login-v{version}",
+            [hello(), send(invoke("login", {"token": {"username": "carol"}})), wait(3), send(invoke("state", cid=3))],
+            options,
+            events=True,
+        ),
+        Script(
+            f"token-login-again-v{version}",
+            [
+                hello(),
+                send(invoke("login", {"token": {"username": "carol"}})),
+                wait(3),
+                send(invoke("login", {"token": {"username": "dave"}}, 3)),
+                wait(5),
+                send(invoke("state", cid=4)),
+            ],
+            options,
+            events=True,
+        ),
+        Script(
+            f"token-logout-v{version}",
+            [hello(token=GOOD), send(invoke("logout")), wait(3), send(invoke("state", cid=3))],
+            options,
+            events=True,
+        ),
+        Script(
+            f"token-removed-by-client-v{version}",
+            [hello(token=GOOD), send(transmit("#removeAuthToken"), invoke("state", cid=3))],
+            options,
+            events=True,
+        ),
+        Script(
+            f"token-expires-while-open-v{version}",
+            [
+                hello(),
+                send(invoke("login", SHORT)),
+                wait(3),
+                pause(2200),
+                send(transmit("echo", 1), invoke("state", cid=3)),
+            ],
+            options,
+            events=version == 2,
+        ),
     ]
 
 SCRIPTS += [
     Script("token-login-life", [hello(), send(invoke("login", {"token": {"a": 1}, "options": {"expiresIn": 50}}))]),
-    Script("token-login-life-default", [hello(), send(invoke("login", {"token": {"a": 1}}))], {"authDefaultExpiry": 77}),
-    Script("token-login-exp-claim", [hello(), send(
-        invoke("login", {"token": {"exp": 33197904000}, "options": {"expiresIn": 50}})), wait(3), send(invoke("state", cid=3))]),
+    Script(
+        "token-login-life-default", [hello(), send(invoke("login", {"token": {"a": 1}}))], {"authDefaultExpiry": 77}
+    ),
+    Script(
+        "token-login-exp-claim",
+        [
+            hello(),
+            send(invoke("login", {"token": {"exp": 33197904000}, "options": {"expiresIn": 50}})),
+            wait(3),
+            send(invoke("state", cid=3)),
+        ],
+    ),
     Script("token-login-empty", [hello(), send(invoke("login", {"token": {}})), wait(3), send(invoke("state", cid=3))]),
     Script("token-login-nested", [hello(), send(invoke("login", {"token": {"roles": ["a", {"b": None}], "é": "ü"}}))]),
-    Script("token-login-cannot-sign", [hello(), send(
-        invoke("login", {"token": {"iss": "x"}, "options": {"issuer": "y"}})), settle()], events=True),
-    Script("token-login-issuer", [hello(), send(
-        invoke("login", {"token": {"u": 1}, "options": {"issuer": "y", "audience": "z", "subject": "s"}}))]),
-    Script("token-login-acknowledged", [hello(), send(invoke(
-        "login", {"token": {"a": 1}, "options": {"rejectOnFailedDelivery": True}})), wait(2), send({"rid": 1}), wait(3),
-        send(invoke("state", cid=3))], events=True),
-    Script("token-login-refused-by-client", [hello(), send(invoke(
-        "login", {"token": {"a": 1}, "options": {"rejectOnFailedDelivery": True}})), wait(2),
-        send({"rid": 1, "error": {"name": "E", "message": "no room"}}), wait(3),
-        send(invoke("state", cid=3))], events=True),
-    Script("token-logout-acknowledged", [hello(token=GOOD), send(invoke("logout", {"rejectOnFailedDelivery": True})), wait(2),
-                                         send({"rid": 1}), wait(3)], events=True),
+    Script(
+        "token-login-cannot-sign",
+        [hello(), send(invoke("login", {"token": {"iss": "x"}, "options": {"issuer": "y"}})), settle()],
+        events=True,
+    ),
+    Script(
+        "token-login-issuer",
+        [
+            hello(),
+            send(invoke("login", {"token": {"u": 1}, "options": {"issuer": "y", "audience": "z", "subject": "s"}})),
+        ],
+    ),
+    Script(
+        "token-login-acknowledged",
+        [
+            hello(),
+            send(invoke("login", {"token": {"a": 1}, "options": {"rejectOnFailedDelivery": True}})),
+            wait(2),
+            send({"rid": 1}),
+            wait(3),
+            send(invoke("state", cid=3)),
+        ],
+        events=True,
+    ),
+    Script(
+        "token-login-refused-by-client",
+        [
+            hello(),
+            send(invoke("login", {"token": {"a": 1}, "options": {"rejectOnFailedDelivery": True}})),
+            wait(2),
+            send({"rid": 1, "error": {"name": "E", "message": "no room"}}),
+            wait(3),
+            send(invoke("state", cid=3)),
+        ],
+        events=True,
+    ),
+    Script(
+        "token-logout-acknowledged",
+        [
+            hello(token=GOOD),
+            send(invoke("logout", {"rejectOnFailedDelivery": True})),
+            wait(2),
+            send({"rid": 1}),
+            wait(3),
+        ],
+        events=True,
+    ),
     Script("token-logout-unauthenticated", [hello(), send(invoke("logout")), settle(), close()], events=True),
     Script("token-forget", [hello(token=GOOD), send(invoke("forget"), invoke("state", cid=3))], events=True),
-    Script("token-switch-user", [hello(token=GOOD), send(invoke("#authenticate", BOB, 2), invoke("state", cid=3))],
-           events=True),
-    Script("token-same-again", [hello(token=GOOD), send(invoke("#authenticate", GOOD, 2), invoke("state", cid=3))],
-           events=True),
+    Script(
+        "token-switch-user",
+        [hello(token=GOOD), send(invoke("#authenticate", BOB, 2), invoke("state", cid=3))],
+        events=True,
+    ),
+    Script(
+        "token-same-again",
+        [hello(token=GOOD), send(invoke("#authenticate", GOOD, 2), invoke("state", cid=3))],
+        events=True,
+    ),
     Script("token-second-handshake-without", [hello(token=GOOD), hello(2), send(invoke("state", cid=3))]),
-    Script("token-authenticate-pipelined", [hello(), send(
-        invoke("#authenticate", GOOD, 2), invoke("state", cid=3), transmit("#removeAuthToken"), invoke("state", cid=4),
-        invoke("#authenticate", BOB, 5), invoke("state", cid=6))], events=True),
-    Script("token-algorithm-pinned-good", [hello(token=TOKENS["hs512"]), send(invoke("login", {"token": {"a": 1}}))],
-           {"authAlgorithm": "HS512"}),
+    Script(
+        "token-authenticate-pipelined",
+        [
+            hello(),
+            send(
+                invoke("#authenticate", GOOD, 2),
+                invoke("state", cid=3),
+                transmit("#removeAuthToken"),
+                invoke("state", cid=4),
+                invoke("#authenticate", BOB, 5),
+                invoke("state", cid=6),
+            ),
+        ],
+        events=True,
+    ),
+    Script(
+        "token-algorithm-pinned-good",
+        [hello(token=TOKENS["hs512"]), send(invoke("login", {"token": {"a": 1}}))],
+        {"authAlgorithm": "HS512"},
+    ),
     Script("token-algorithm-pinned-bad", [hello(token=GOOD)], {"authAlgorithm": "HS512"}),
     Script("token-algorithms-listed", [hello(token=TOKENS["hs384"])], {"authVerifyAlgorithms": ["HS256", "HS384"]}),
     Script("token-algorithms-listed-bad", [hello(token=TOKENS["hs512"])], {"authVerifyAlgorithms": ["HS256"]}),
-    Script("token-expired-on-pong", [hello(), send(invoke("login", SHORT)), wait(3), pause(2200), settle(),
-                                     send(transmit("x"))], {"pingInterval": 500}),
+    Script(
+        "token-expired-on-pong",
+        [hello(), send(invoke("login", SHORT)), wait(3), pause(2200), settle(), send(transmit("x"))],
+        {"pingInterval": 500},
+    ),
 ]

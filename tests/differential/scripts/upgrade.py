@@ -8,13 +8,27 @@ from ..steps import Script, connect, hello, invoke, send
 
 SCRIPTS: list[Script] = []
 
-PATHS = ["/socketcluster/", "/socketcluster", "/", "/socketcluster/?a=b&c=d", "/socketcluster//", "/SocketCluster/",
-         "/socketcluster/x", "/x/socketcluster/", "//socketcluster/", "/socketcluster/%20", "/%73ocketcluster/",
-         "/socketcluster/?", "/socketcluster/;x", "/socketcluster/../socketcluster/"]
+PATHS = [
+    "/socketcluster/",
+    "/socketcluster",
+    "/",
+    "/socketcluster/?a=b&c=d",
+    "/socketcluster//",
+    "/SocketCluster/",
+    "/socketcluster/x",
+    "/x/socketcluster/",
+    "//socketcluster/",
+    "/socketcluster/%20",
+    "/%73ocketcluster/",
+    "/socketcluster/?",
+    "/socketcluster/;x",
+    "/socketcluster/../socketcluster/",
+]
 
 for number, path in enumerate(PATHS):
-    SCRIPTS.append(Script(f"upgrade-path-{number}", [connect(path=path), send(
-        {"event": "#handshake", "cid": 1}, invoke("state"))]))
+    SCRIPTS.append(
+        Script(f"upgrade-path-{number}", [connect(path=path), send({"event": "#handshake", "cid": 1}, invoke("state"))])
+    )
 
 SCRIPTS += [
     Script("upgrade-other-path", [connect(path="/other/"), hello()], {"path": "/other/"}),
@@ -50,8 +64,14 @@ ORIGINS = {
 }
 
 for name, (origin, allowed) in ORIGINS.items():
-    SCRIPTS.append(Script(f"upgrade-origin-{name}", [connect(headers={"Origin": origin}), hello()], {"origins": allowed},
-                          events=name in ("allowed", "wrong-host", "missing")))
+    SCRIPTS.append(
+        Script(
+            f"upgrade-origin-{name}",
+            [connect(headers={"Origin": origin}), hello()],
+            {"origins": allowed},
+            events=name in ("allowed", "wrong-host", "missing"),
+        )
+    )
 
 HEADERS: dict[str, dict[str, str | None]] = {
     "version-missing": {"Sec-WebSocket-Version": None},

@@ -12,13 +12,34 @@ MISSING = object()
 """Stands for a member that is not there."""
 
 VALUES: dict[str, Any] = {
-    "missing": MISSING, "null": None, "true": True, "false": False, "0": 0, "1.5": 1.5, "empty-text": "", "text": "x",
-    "empty-list": [], "list": [1], "empty-object": {}, "nested": {"a": {"b": [None, {"c": 1}]}}}
+    "missing": MISSING,
+    "null": None,
+    "true": True,
+    "false": False,
+    "0": 0,
+    "1.5": 1.5,
+    "empty-text": "",
+    "text": "x",
+    "empty-list": [],
+    "list": [1],
+    "empty-object": {},
+    "nested": {"a": {"b": [None, {"c": 1}]}},
+}
 """One value of every JSON type, by name."""
 
 CIDS: dict[str, Any] = {
-    "missing": MISSING, "text": "1", "null": None, "negative": -7, "zero": 0, "float": 1.5, "huge": 1e300,
-    "beyond-2-53": 9007199254740993, "true": True, "list": [1], "object": {}}
+    "missing": MISSING,
+    "text": "1",
+    "null": None,
+    "negative": -7,
+    "zero": 0,
+    "float": 1.5,
+    "huge": 1e300,
+    "beyond-2-53": 9007199254740993,
+    "true": True,
+    "list": [1],
+    "object": {},
+}
 """Call ids, right and wrong."""
 
 ECHO = invoke("echo", "after", 9)
