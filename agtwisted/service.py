@@ -113,7 +113,7 @@ class AGService(Service):
             socket.disconnect(GOING_AWAY)
         if not gone:
             return
-        all = gatherResults(gone)
+        all = gatherResults(gone, consumeErrors=True)
         all.addTimeout(CLOSING_TIME, self.server.reactor, onTimeoutCancel=lambda *_: None)
         await all
         for socket in sockets:

@@ -192,7 +192,7 @@ def rememberPort(server: AGServer, port: IListeningPort) -> None:
     """
     Tell a server where it listens; the first of several places counts.
     """
-    if server.sourcePort is None and server.host is None:
+    if server.listeningPort is None:
         address = port.getHost()
         server.listeningPort = port
         server.sourcePort = getattr(address, "port", None)
