@@ -1,0 +1,279 @@
+"""
+Tests of L{agtwisted.service}.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+from twisted.application.service import IService, MultiService
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from agtwisted import AGServer
+from agtwisted.service import AGService
+from agtwisted.testing import FakeClient, connect
+
+
+class Port:
+    """
+    What an endpoint listens with.
+    """
+
+    def __init__(self, steps: list[Any], name: str) -> None:
+        self.steps = steps
+        self.name = name
+        self.stopped: Any = None
+
+    def getHost(self) -> str:
+        """
+        @return: an address without a port.
+        """
+        return self.name
+
+    def stopListening(self) -> Any:
+        """
+        @return: what the test has prepared.
+        """
+        self.steps.append(f"stop {self.name}")
+        return self.stopped
+
+
+class Endpoint:
+    """
+    An endpoint that tells when it listens.
+    """
+
+    def __init__(self, steps: list[Any], name: str, result: Any = None) -> None:
+        self.steps = steps
+        self.port = Port(steps, name)
+        self.result = result
+
+    def listen(self, factory: Any) -> Any:
+        """
+        @return: fires with the port, or what the test has prepared.
+        """
+        self.steps.append(f"listen {self.port.name}")
+        self.factory = factory
+        return succeed(self.port) if self.result is None else self.result
+
+
+class ServiceTests(SynchronousTestCase):
+    """
+    L{AGService}.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make a server that tells what happens to it.
+        """
+        self.reactor = MemoryReactorClock()
+        self.server = AGServer(self.reactor)
+        self.steps: list[Any] = []
+        self.brokerStarted: Any = succeed(None)
+        self.brokerStopped: Any = succeed(None)
+        broker = self.server.brokerEngine._broker
+        self.patch(broker, "start", lambda hub: self.step("start broker", self.brokerStarted))
+        self.patch(broker, "stop", lambda: self.step("stop broker", self.brokerStopped))
+
+    def step(self, name: str, result: Any = None) -> Any:
+        """
+        Remember that something has happened.
+        """
+        self.steps.append(name)
+        return result
+
+    def service(self, *endpoints: Any, **more: Any) -> AGService:
+        """
+        @return: a service of the server.
+        """
+        return AGService(self.server, endpoints, **more)
+
+    def test_interface(self) -> None:
+        """
+        It is a service.
+        """
+        self.assertTrue(verifyObject(IService, self.service()))
+
+    def test_order(self) -> None:
+        """
+        First the application, then the broker, then listening, each after the one before is done; the other way round to
+        stop.
+        """
+        application: Deferred[None] = Deferred()
+        self.brokerStarted = Deferred()
+        listening: Deferred[Any] = Deferred()
+        one, two = Endpoint(self.steps, "one", listening), Endpoint(self.steps, "two")
+        service = self.service(one, two, application=lambda server: self.step("application", application))
+        started = service.startService()
+        self.assertTrue(service.running)
+        self.assertEqual(self.steps, ["application"])
+        application.callback(None)
+        self.assertEqual(self.steps[1:], ["start broker"])
+        self.brokerStarted.callback(None)
+        self.assertEqual(self.steps[2:], ["listen one"])
+        self.assertNoResult(started)
+        listening.callback(one.port)
+        self.assertEqual(self.steps[3:], ["listen two"])
+        self.successResultOf(started)
+        self.assertEqual(service.ports, [one.port, two.port])
+        self.assertIs(self.server.listeningPort, one.port)
+
+        self.steps.clear()
+        one.port.stopped, self.brokerStopped = Deferred(), Deferred()
+        stopped = service.stopService()
+        self.assertEqual(self.steps, ["stop one", "stop two"])
+        one.port.stopped.callback(None)
+        self.assertEqual(self.steps[2:], ["stop broker"])
+        self.assertNoResult(stopped)
+        self.brokerStopped.callback(None)
+        self.successResultOf(stopped)
+        self.assertEqual((service.running, service.ports, self.server.isReady), (0, [], False))
+
+    def test_descriptions(self) -> None:
+        """
+        Endpoints may be given as descriptions.
+        """
+        service = self.service("tcp:8000", "tcp:8001")
+        self.successResultOf(service.startService())
+        self.assertEqual([server[0] for server in self.reactor.tcpServers], [8000, 8001])
+        self.assertEqual(self.server.sourcePort, 8000)
+
+    def test_site(self) -> None:
+        """
+        The site gets everybody who asks for no upgrade.
+        """
+        site, endpoint = object(), Endpoint(self.steps, "one")
+        self.successResultOf(self.service(endpoint, site=site).startService())
+        self.assertIs(endpoint.factory.site, site)
+
+    def test_application(self) -> None:
+        """
+        The application gets the server; it may be a coroutine function, or one that returns nothing.
+        """
+        seen: list[Any] = []
+
+        async def application(server: AGServer) -> None:
+            seen.append(server)
+
+        self.successResultOf(self.service(application=application).startService())
+        self.successResultOf(self.service(application=seen.append).startService())
+        self.assertEqual(seen, [self.server, self.server])
+
+    def test_applicationFails(self) -> None:
+        """
+        When the application fails nothing is listened at, and the failure is the caller's.
+        """
+        service = self.service(Endpoint(self.steps, "one"), application=lambda server: fail(ZeroDivisionError()))
+        self.failureResultOf(service.startService(), ZeroDivisionError)
+        self.assertEqual(self.steps, [])
+        self.successResultOf(service.stopService())
+
+    def test_brokerFails(self) -> None:
+        """
+        So it is when the broker fails.
+        """
+        self.brokerStarted = fail(ZeroDivisionError())
+        service = self.service(Endpoint(self.steps, "one"))
+        self.failureResultOf(service.startService(), ZeroDivisionError)
+        self.assertEqual(self.steps, ["start broker"])
+
+    def test_listeningFails(self) -> None:
+        """
+        When one place cannot be listened at, none is.
+        """
+        taken = fail(CannotListenError("localhost", 8000, OSError("taken")))
+        service = self.service(Endpoint(self.steps, "one"), Endpoint(self.steps, "two", taken))
+        self.failureResultOf(service.startService(), CannotListenError)
+        self.assertEqual(self.steps, ["start broker", "listen one", "listen two", "stop one"])
+        self.assertEqual(service.ports, [])
+
+    def test_stoppedWhileStarting(self) -> None:
+        """
+        Stopping a service that is still starting ends the start.
+        """
+        service = self.service(Endpoint(self.steps, "one"), application=lambda server: Deferred())
+        started = service.startService()
+        self.successResultOf(service.stopService())
+        self.failureResultOf(started, CancelledError)
+        self.assertEqual(self.steps, ["stop broker"])
+
+    def test_neverStarted(self) -> None:
+        """
+        Stopping a service that was never started does no harm.
+        """
+        self.successResultOf(self.service().stopService())
+
+    def test_startedAgain(self) -> None:
+        """
+        A service can be started again.
+        """
+        service = self.service(Endpoint(self.steps, "one"))
+        for _ in range(2):
+            self.steps.clear()
+            self.successResultOf(service.startService())
+            self.successResultOf(service.stopService())
+            self.assertEqual(self.steps, ["start broker", "listen one", "stop one", "stop broker"])
+
+    def client(self, **how: Any) -> FakeClient:
+        """
+        @return: a client of the server.
+        """
+        return connect(self.server, **how)
+
+    def test_goingAway(self) -> None:
+        """
+        Clients, pending ones too, are closed with 1001, which official clients take for a reason to come back; stopping
+        waits for them.
+        """
+        service = self.service(Endpoint(self.steps, "one"))
+        service.startService()
+        clients = [self.client(), self.client(handshake=False)]
+        self.successResultOf(service.stopService())
+        self.assertEqual([client.closeCode for client in clients], [1001, 1001])
+        self.assertEqual(self.server.clientsCount + self.server.pendingClientsCount, 0)
+
+    def test_stuckClient(self) -> None:
+        """
+        A client that does not answer the close is waited for for a while, then dropped; the broker stops after that, and
+        nothing is logged as an error.
+        """
+        service = self.service(Endpoint(self.steps, "one"))
+        service.startService()
+        stuck, other = self.client(), self.client()
+        assert stuck.socket is not None
+        transport: Any = stuck.socket.socket
+        gone: Deferred[None] = Deferred()
+        aborted: list[bool] = []
+        transport.close = lambda code, reason: None
+        transport.whenLost = lambda: gone
+        transport.abort = lambda: aborted.append(True)
+        self.steps.clear()
+        stopped = service.stopService()
+        self.assertEqual((self.steps, aborted), (["stop one"], []))
+        self.reactor.advance(1.9)
+        self.assertNoResult(stopped)
+        self.reactor.advance(0.2)
+        self.successResultOf(stopped)
+        self.assertEqual((self.steps, aborted, other.closeCode), (["stop one", "stop broker"], [True], 1001))
+        del gone, transport, stuck
+        gc.collect()
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_inTree(self) -> None:
+        """
+        It works in a tree of services: stopping the tree waits for it.
+        """
+        tree = MultiService()
+        service = self.service(Endpoint(self.steps, "one"))
+        service.setServiceParent(tree)
+        tree.startService()
+        self.brokerStopped = Deferred()
+        stopped = tree.stopService()
+        self.assertNoResult(stopped)
+        self.brokerStopped.callback(None)
+        self.successResultOf(stopped)
