@@ -92,8 +92,9 @@ class Exchange(ChannelStreams):
 class ChannelTestCase(SynchronousTestCase):
     """
     An exchange with consumers: 1 and 2 read the data of C{a}, 3 that of C{a/b}; of events, 1 reads C{subscribe} and
-    2 C{kickOut} of C{a}, 3 C{subscribe} of C{a/b}. Waiting for C{a}: two publications, one C{subscribe}, three C{kickOut};
-    for C{a/b}: one of each that it has.
+    2 C{kickOut} of C{a}, 3 C{subscribe} of C{a/b}.
+
+    Waiting for C{a}: two publications, one C{subscribe}, three C{kickOut}; for C{a/b}: one of each that it has.
     """
 
     def setUp(self) -> None:
