@@ -14,12 +14,12 @@ class ICodec(Interface):
     Turns packets into messages and back. (C{codecEngine} in the reference.)
     """
 
-    def encode(value: object) -> str | bytes:  # type: ignore[misc]
+    def encode(value: object) -> str | bytes:
         """
         @return: text, which travels in a text frame, or bytes, which travel in a binary frame.
         """
 
-    def decode(message: str | bytes) -> object:  # type: ignore[misc]
+    def decode(message: str | bytes) -> object:
         """
         @return: the packet, or any other value for a message that is no packet (it is then raw).
         """
@@ -30,12 +30,12 @@ class ITextCodec(ICodec):
     A codec that can work straight on UTF-8, which spares the text in between.
     """
 
-    def encodeUTF8(value: object) -> bytes:  # type: ignore[misc]
+    def encodeUTF8(value: object) -> bytes:
         """
         As L{ICodec.encode}, as UTF-8.
         """
 
-    def decodeUTF8(payload: bytes) -> object:  # type: ignore[misc]
+    def decodeUTF8(payload: bytes) -> object:
         """
         As L{ICodec.decode}.
 
@@ -49,13 +49,13 @@ class IAuthEngine(Interface):
     coroutine.
     """
 
-    def signToken(data: dict[str, Any], key: Any, **options: Any) -> Any:  # type: ignore[misc]
+    def signToken(data: dict[str, Any], key: Any, **options: Any) -> Any:
         """
         @param options: C{expiresIn} (seconds), C{algorithm} and whatever else C{setAuthToken} was given.
         @return: the signed token.
         """
 
-    def verifyToken(signedToken: str | None, key: Any, **options: Any) -> Any:  # type: ignore[misc]
+    def verifyToken(signedToken: str | None, key: Any, **options: Any) -> Any:
         """
         @param options: C{algorithms}, and C{socket}, the socket that presented the token.
         @return: the token's data.
@@ -71,7 +71,7 @@ class ISubscriber(Interface):
 
     id = Attribute("What tells this subscriber from all others.")
 
-    def publicationReceived(publication: Any) -> None:  # type: ignore[misc]
+    def publicationReceived(publication: Any) -> None:
         """
         Something was published in a channel that this subscriber is subscribed to.
 
@@ -85,32 +85,32 @@ class IBroker(Interface):
     forwards once, and drops its own echo.
     """
 
-    def start(hub: Any) -> Any:  # type: ignore[misc]
+    def start(hub: Any) -> Any:
         """
         @param hub: the L{agtwisted.brokers.hub.Hub} to hand publications of other processes to (C{hub.received}).
         @return: a Deferred that fires when publications flow.
         """
 
-    def stop() -> Any:  # type: ignore[misc]
+    def stop() -> Any:
         """
         @return: a Deferred that fires when everything is closed.
         """
 
-    def subscribe(channel: str) -> Any:  # type: ignore[misc]
+    def subscribe(channel: str) -> Any:
         """
         The first local subscriber of a channel has come.
 
         @return: a Deferred that fires once publications of other processes in that channel arrive here.
         """
 
-    def unsubscribe(channel: str) -> Any:  # type: ignore[misc]
+    def unsubscribe(channel: str) -> Any:
         """
         The last local subscriber of a channel has gone.
 
         @return: a Deferred.
         """
 
-    def publish(channel: str, data: object) -> Any:  # type: ignore[misc]
+    def publish(channel: str, data: object) -> Any:
         """
         Forward a publication to all other processes.
 
@@ -123,47 +123,47 @@ class ITransport(Interface):
     What a socket sends through: the WebSocket connection, or a fake of it in tests.
     """
 
-    isPlain = Attribute("Whether finished frames may be sent as they are, that is, nothing was agreed on that changes them.")
+    isPlain = Attribute("Whether finished frames may be sent as they are: nothing was agreed on that changes them.")
     isOpen = Attribute("Whether messages can be sent.")
     request = Attribute("The upgrade request, an UpgradeRequest.")
     bytesReceived = Attribute("How many bytes have come from the peer.")
 
-    def frame(payload: bytes, isBinary: bool) -> bytes:  # type: ignore[misc]
+    def frame(payload: bytes, isBinary: bool) -> bytes:
         """
         @return: the message as the frame that this connection needs.
         """
 
-    def write(data: bytes) -> None:  # type: ignore[misc]
+    def write(data: bytes) -> None:
         """
         Send finished frames.
         """
 
-    def pauseReading() -> None:  # type: ignore[misc]
+    def pauseReading() -> None:
         """
         Let the peer wait.
         """
 
-    def resumeReading() -> None:  # type: ignore[misc]
+    def resumeReading() -> None:
         """
         Go on reading.
         """
 
-    def readOnce() -> None:  # type: ignore[misc]
+    def readOnce() -> None:
         """
         While reading is paused: read what has come, once.
         """
 
-    def registerOutbox(outbox: Any) -> None:  # type: ignore[misc]
+    def registerOutbox(outbox: Any) -> None:
         """
         Tell C{outbox}, an L{twisted.internet.interfaces.IPushProducer}, when the peer does not read.
         """
 
-    def close(code: int, reason: str | None) -> None:  # type: ignore[misc]
+    def close(code: int, reason: str | None) -> None:
         """
         Begin the closing handshake; what was written before goes out first.
         """
 
-    def abort() -> None:  # type: ignore[misc]
+    def abort() -> None:
         """
         Drop the connection at once.
         """
@@ -174,12 +174,12 @@ class IReceiver(Interface):
     What a transport delivers to: a socket.
     """
 
-    def messageReceived(payload: bytes, isBinary: bool) -> None:  # type: ignore[misc]
+    def messageReceived(payload: bytes, isBinary: bool) -> None:
         """
         A whole message has come; a text message's payload may still be no UTF-8.
         """
 
-    def connectionLost(code: int, reason: str) -> None:  # type: ignore[misc]
+    def connectionLost(code: int, reason: str) -> None:
         """
         The connection is gone.
 

@@ -106,7 +106,8 @@ class ServerOptions:
     )
     inboundHighWaterBytes: int = option(1048576, "int", "the same in bytes", "bytes")
     outboundBufferLimit: int | None = option(
-        1048576, "int", "what may wait for a client that does not read; past it, the client is closed with 4100", "bytes"
+        1048576, "int", "what may wait for a client that does not read; past it, the client is closed with 4100",
+        "bytes"
     )
     outboundBufferGrace: float = option(
         2000, "float", "how long it may stay past that limit; at one and a half times the limit it may not at all", "ms"

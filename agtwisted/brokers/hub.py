@@ -1,9 +1,9 @@
 """
 The fan-out within one process.
 
-A publication goes to all subscribers of its channel at once, as long as no more than L{SLICE} deliveries come together in one
-turn of the reactor. What is beyond that waits for the next turns, a slice in each, so that a publication to ten thousand
-subscribers holds nobody else up. Within a channel the order is kept.
+A publication goes to all subscribers of its channel at once, as long as no more than L{SLICE} deliveries come together
+in one turn of the reactor. What is beyond that waits for the next turns, a slice in each, so that a publication to ten
+thousand subscribers holds nobody else up. Within a channel the order is kept.
 """
 
 from __future__ import annotations

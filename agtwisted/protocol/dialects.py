@@ -1,10 +1,11 @@
 """
 What differs on the wire between the versions of SocketCluster's protocol, as values.
 
-Which version a client speaks does not show in its handshake. Where a server takes both (L{AUTO}, L{AUTO14}), a socket finds
-out and keeps to it from then on: it sends a ping of version 1 behind its answer to the handshake, and pings of version 2 as
-usual. A client answers the ping of its own version and takes the other one for a raw message of no concern, and the first
-pong tells. Version 1 goes first because its clients are many, and some of them stumble over an empty message.
+Which version a client speaks does not show in its handshake. Where a server takes both (L{AUTO}, L{AUTO14}), a socket
+finds out and keeps to it from then on: it sends a ping of version 1 behind its answer to the handshake, and pings of
+version 2 as usual. A client answers the ping of its own version and takes the other one for a raw message of no
+concern, and the first pong tells. Version 1 goes first because its clients are many, and some of them stumble over an
+empty message.
 """
 
 from __future__ import annotations

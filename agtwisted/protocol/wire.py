@@ -17,8 +17,8 @@ class Wire:
     @ivar codec: the codec, as the application gave it.
     @ivar decodeText: decodes the payload of a text message; raises C{UnicodeDecodeError} for what is not UTF-8, and
         whatever the codec raises.
-    @ivar frame: encodes a value as a finished frame, for a connection that has agreed on nothing that changes frames; raises
-        whatever the codec raises.
+    @ivar frame: encodes a value as a finished frame, for a connection that has agreed on nothing that changes frames;
+        raises whatever the codec raises.
     """
 
     __slots__ = ("codec", "decodeText", "frame", "_encodeUTF8")

@@ -42,8 +42,8 @@ class Calls:
     def open(self, event: str, ackTimeout: float) -> tuple[int, Deferred[Any]]:
         """
         @param ackTimeout: seconds until the call fails.
-        @return: the call id, and what fires with the answer's data or fails with its error, with L{TimeoutError} or with
-            L{BadConnectionError}.
+        @return: the call id, and what fires with the answer's data or fails with its error, with L{TimeoutError} or
+            with L{BadConnectionError}.
         """
         self._lastId += 1
         callId = self._lastId

@@ -1,8 +1,8 @@
 """
 Back-pressure to the peer: while a socket has too much to do, its transport is not read.
 
-TCP then makes the peer wait. Reading stops while the peer itself does not read, while too many messages wait for middleware
-or a broker, and while a consumer of a receiver or procedure is too far behind.
+TCP then makes the peer wait. Reading stops while the peer itself does not read, while too many messages wait for
+middleware or a broker, and while a consumer of a receiver or procedure is too far behind.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ _OUTBOUND = 1
 _QUEUE = 2
 _CONSUMERS = 4
 
-#: While the application waits for answers of the peer, which come through the same connection, this many times more may wait.
+#: While the application waits for answers of the peer, which come through the same connection, this many times more may
+#: wait.
 _PATIENCE = 16
 
 

@@ -1,8 +1,8 @@
 """
 What a socket sends, collected until the end of the reactor's turn and then written at once.
 
-The outbox is a push producer for its transport: while the peer does not read, frames wait here, where they are counted and can
-be given up, and not in the transport.
+The outbox is a push producer for its transport: while the peer does not read, frames wait here, where they are counted
+and can be given up, and not in the transport.
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, fail, succeed
 
 from agtwisted.errors import BadConnectionError
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.wire import Wire
 from agtwisted.sockets.batching import Batching
 from agtwisted.sockets.calls import Calls
 from agtwisted.sockets.flow import InboundFlow
-from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.outbox import Outbox
 from agtwisted.sockets.socketstreams import SocketStreams
 from agtwisted.sockets.waiting import InOrder, Waiting

@@ -14,8 +14,8 @@ from agtwisted.streams.turns import Turns
 
 class SocketStreams(AsyncStreamEmitter):
     """
-    Something that events arrive at: transmitted ones at receivers, invoked ones at procedures. The streams are made when
-    somebody asks for them.
+    Something that events arrive at: transmitted ones at receivers, invoked ones at procedures. The streams are made
+    when somebody asks for them.
     """
 
     __slots__ = ("_receiverDemux", "_procedureDemux")

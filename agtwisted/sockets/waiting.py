@@ -1,8 +1,8 @@
 """
 Work that is usually done at once, and sometimes has to wait.
 
-A step returns C{None} when it is done, or a Deferred to wait for. So what never waits runs through in one call and makes
-no Deferred at all.
+A step returns C{None} when it is done, or a Deferred to wait for. So what never waits runs through in one call and
+makes no Deferred at all.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 One timer for all deadlines of a server: pings, pong timeouts, handshake and ack timeouts.
 
 Thousands of sockets each need a deadline or two that nearly never comes. The wheel sorts them into buckets of
-L{GRANULARITY} seconds and keeps one delayed call, for the first bucket that is not empty. Nothing runs early; it runs up to
-one bucket late. Time is monotonic, whatever the wall clock does.
+L{GRANULARITY} seconds and keeps one delayed call, for the first bucket that is not empty. Nothing runs early; it runs
+up to one bucket late. Time is monotonic, whatever the wall clock does.
 """
 
 from __future__ import annotations

@@ -69,8 +69,8 @@ class Turns:
 
     def wakeNow(self) -> None:
         """
-        Run the wake-ups that are waiting, and those that they cause, before the end of the turn. For whoever stands at the
-        top of the turn, between two things that happen, and never for a writer.
+        Run the wake-ups that are waiting, and those that they cause, before the end of the turn. For whoever stands at
+        the top of the turn, between two things that happen, and never for a writer.
         """
         if self._wakeUps and not self._isWaking:
             self._isWaking = True
@@ -112,7 +112,8 @@ class Turns:
 
     def begin(self) -> None:
         """
-        A turn begins. For a reactor that knows itself when its turns begin and L{end}: none of them takes a delayed call.
+        A turn begins. For a reactor that knows itself when its turns begin and L{end}: none of them takes a delayed
+        call.
         """
         self._running = True
 
@@ -173,5 +174,5 @@ def defaultTurns() -> Turns:
     if _default is None:
         from twisted.internet import reactor
 
-        _default = Turns(reactor)  # type: ignore[arg-type]
+        _default = Turns(reactor)
     return _default
