@@ -289,6 +289,8 @@ class AGServerSocket(AGSocket):
             if not self._showsVersion(payload, isBinary):
                 self._undecodable(error)
             return None
+        if packet.__class__ is str and self._isPong(packet, payload):
+            return None
         if packet.__class__ is list:
             return self._batchReceived(iter(packet), payload, isBinary)
         return self._packetReceived(packet, payload, isBinary)
@@ -301,8 +303,6 @@ class AGServerSocket(AGSocket):
                     return None
                 self._wakeBefore(None)
                 return None if self.state == CLOSED else eventReceived(self, event, packet)
-        elif packet.__class__ is str and self._isPong(packet):
-            return None
         if self.state == CONNECTING and self.server.strictHandshake:
             raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
         self._wakeBefore(None)
@@ -386,13 +386,15 @@ class AGServerSocket(AGSocket):
         except Exception as error:
             self._messageFailed(error)
 
-    def _isPong(self, text: str) -> bool:
+    def _isPong(self, text: str, payload: bytes) -> bool:
         """
         A text has come out of the codec. It may be a pong: clients of version 1 send theirs through it.
         """
-        payload = text.encode("utf-8", "replace")
-        if payload != self._dialect.pong:
-            return self._showsVersion(payload, False)
+        plain = text.encode("utf-8", "replace")
+        if plain == payload:
+            return False  # the codec has not changed it: it is a text like any other
+        if plain != self._dialect.pong:
+            return self._showsVersion(plain, False)
         self._pongReceived()
         return True
 
