@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agtwisted.errors import InvalidActionError, dehydrateError
 from agtwisted.protocol.nodata import NO_DATA
+from agtwisted.v14.text import isTrue
 
 if TYPE_CHECKING:
     from agtwisted.v14.serversocket import SCServerSocket
@@ -40,10 +41,10 @@ class Response:
         @param options: C{{"batch": True}} lets the answer travel with others, a little later.
         @raise InvalidActionError: it has been answered.
         """
-        if error is None or error is False or error == "":
-            self.end(data, options)
-        else:
+        if isTrue(error):
             self.error(error, data, options)
+        else:
+            self.end(data, options)
 
     def end(self, data: object = NO_DATA, options: object = None) -> None:
         """

@@ -22,6 +22,7 @@ from agtwisted.errors import (
     socketProtocolIgnoreStatuses,
 )
 from agtwisted.options import seconds
+from agtwisted.protocol.codecs import JSONCodec
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.statuses import MESSAGE_BEFORE_HANDSHAKE, NORMAL, Disconnect, isSendable
 from agtwisted.server.authentication import isExpired
@@ -34,6 +35,7 @@ from agtwisted.v14.callbacks import Callback, call
 from agtwisted.v14.emitter import CallbackEmitter
 from agtwisted.v14.inbound import LOCAL_EVENTS, eventReceived
 from agtwisted.v14.middleware import PUBLISH_OUT, MiddlewareRequest
+from agtwisted.v14.text import inText
 
 if TYPE_CHECKING:
     from agtwisted.brokers.hub import Publication
@@ -142,9 +144,11 @@ class SCServerSocket(CallbackEmitter, AGServerSocket):
         return bool(pong) and packet.__class__ is str and packet == pong.decode()  # type: ignore[union-attr]
 
     def _responseReceived(self, responseId: Any, packet: dict[str, Any]) -> None:
-        if isinstance(responseId, str) and responseId.isdecimal():
-            responseId = int(responseId)
-        if self._calls is not None and responseId.__class__ in (int, float):
+        if responseId.__class__ is not int:
+            # In JavaScript the name of a member is always a text.
+            text = inText(responseId)
+            responseId = int(text) if text.isascii() and text.isdecimal() and not text.startswith("0") else None
+        if self._calls is not None and responseId is not None:
             error = hydrateError(packet["error"]) if packet.get("error") else None
             self._calls.settle(responseId, error, packet.get("data"))
 
@@ -442,5 +446,6 @@ def _closeError(code: int | None, data: Any) -> SocketProtocolError:
     if message is None:
         message = f"Socket connection closed with status code {code}"
         if data:
-            message = f"{message} and reason: {data}"
+            reason = JSONCodec().encode(data) if isinstance(data, (dict, list)) else inText(data)
+            message = f"{message} and reason: {reason}"
     return SocketProtocolError(message, code)

@@ -42,4 +42,4 @@ def isTrue(value: object) -> bool:
     """
     @return: whether JavaScript takes C{value} for true: all lists and objects are, empty or not.
     """
-    return value is not NO_DATA and (bool(value) or isinstance(value, (list, dict)))
+    return value is not None and value is not NO_DATA and (bool(value) or isinstance(value, (list, dict, BaseException)))

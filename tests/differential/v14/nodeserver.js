@@ -160,7 +160,7 @@ const PROCEDURES = {
     const {channel, message} = data || {};
     socket.kickOut(channel, message, () => respond(null, socket.subscriptions().sort()));
   },
-  disconnect: (socket, data, respond) => {
+  hangUp: (socket, data, respond) => {
     const {code, reason} = data || {};
     respond();
     socket.disconnect(code, reason);
@@ -198,7 +198,7 @@ const PROCEDURES = {
     socket.emit(data.event, 'data' in data ? data.data : undefined);
     respond();
   },
-  raw: (socket, data, respond) => {
+  sendRaw: (socket, data, respond) => {
     socket.send(data);
     respond();
   },

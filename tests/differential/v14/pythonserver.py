@@ -213,7 +213,7 @@ def _kickOut(socket: Any, data: Any, respond: Respond, app: Application) -> None
     socket.kickOut(data.get("channel"), data.get("message", NO_DATA), lambda: respond(None, sorted(socket.subscriptions())))
 
 
-def _disconnect(socket: Any, data: Any, respond: Respond, app: Application) -> None:
+def _hangUp(socket: Any, data: Any, respond: Respond, app: Application) -> None:
     data = data or {}
     respond()
     socket.disconnect(data.get("code"), data.get("reason"))
@@ -256,7 +256,7 @@ def _tell(socket: Any, data: Any, respond: Respond, app: Application) -> None:
     respond()
 
 
-def _raw(socket: Any, data: Any, respond: Respond, app: Application) -> None:
+def _sendRaw(socket: Any, data: Any, respond: Respond, app: Application) -> None:
     socket.send(data)
     respond()
 
@@ -296,7 +296,7 @@ PROCEDURES: dict[str, Callable[[Any, Any, Respond, Application], Any]] = {
     "logoutConfirmed": lambda socket, data, respond, app: socket.deauthenticate(_confirmation(respond)),
     "forget": _forget,
     "kickOut": _kickOut,
-    "disconnect": _disconnect,
+    "hangUp": _hangUp,
     "disconnectFirst": _disconnectFirst,
     "destroy": _destroy,
     "terminate": lambda socket, data, respond, app: socket.terminate(),
@@ -304,7 +304,7 @@ PROCEDURES: dict[str, Callable[[Any, Any, Respond, Application], Any]] = {
     "counts": _counts,
     "call": _call,
     "tell": _tell,
-    "raw": _raw,
+    "sendRaw": _sendRaw,
     "publish": _publish,
     "burst": _burst,
     "bytes": lambda socket, data, respond, app: respond(None, {"bytes": bytes([0, 1, 254, 255]), "list": [b"hi"]}),

@@ -4,6 +4,7 @@ The scripts of version 14: those of version 1 that are about the protocol alone,
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,9 @@ from ..scripts.channels import publish, subscribe
 from ..scripts.tokens import GOOD, PAST, token
 from ..scripts.values import CIDS, ECHO, VALUES, packet
 from ..steps import Script, Step, binary, close, connect, ended, hello, invoke, pause, raw, send, settle, transmit, wait
+
+#: Scripts that call what version 14 itself has events or other procedures for.
+_TAKEN = re.compile("disconnect|send-raw|batch|pressure|list")
 
 #: Options that only version 15 and later have.
 _LATER = {"batchOnHandshake", "batchInterval", "middlewareEmitFailures", "requestCreator", "socketStreamCleanupMode"}
@@ -23,6 +27,8 @@ def _shared() -> list[Script]:
     chosen = []
     for script in (script for subject in subjects for script in subject.SCRIPTS):
         options = {name: value for name, value in script.options.items() if name != "protocolVersion"}
+        if _TAKEN.search(script.name):
+            continue
         if script.options.get("protocolVersion", 1) == 1 and not script.app.get("middleware") and not _LATER & options.keys():
             name = script.name.removesuffix("-v1")
             chosen.append(replace(script, name=name, options=options))
@@ -123,7 +129,7 @@ def _own() -> list[Script]:
         Script("disconnect-packet-before-handshake", [send(transmit("#disconnect", {"code": 1000})), ended()], events=True),
         Script("disconnect-packet-then-close", [
             hello(), send(subscribe("a"), transmit("#disconnect", {"code": 4445, "data": "why"})), ended()], events=True),
-        *(Script(f"server-disconnect-{name}", [hello(), send(subscribe("a"), invoke("disconnect", data, 3)), ended()], events=True)
+        *(Script(f"server-disconnect-{name}", [hello(), send(subscribe("a"), invoke("hangUp", data, 3)), ended()], events=True)
           for name, data in {"default": None, "code": {"code": 4100}, "reason": {"code": 4100, "reason": "why"},
                              "object": {"code": 4100, "reason": {"a": 1}}, "zero": {"code": 0, "reason": "none"}}.items()),
         Script("server-disconnect-first", [hello(), send(invoke("disconnectFirst")), ended()], events=True),
@@ -164,7 +170,8 @@ def _own() -> list[Script]:
         Script("publish-disabled", [hello(), send(subscribe("a"), publish("a", 1), transmit("#publish", {"channel": "a"}))],
                {"allowClientPublish": False}, events=True),
         Script("kick-out-silently", [*_TWO, send(subscribe("a"), invoke("kickOut", {"channel": "a", "message": "m"}, 3),
-                                                 publish("a", 1, 4)), settle("b")], events=True),
+                                                 publish("a", 1, 4)), settle("b")]),
+        Script("send-raw", [hello(), send(invoke("sendRaw", "any text"), invoke("sendRaw", "", 3), ECHO)]),
         Script("publish-ack-data", [hello(), send(publish("a", 1), transmit("#publish", {"channel": "a", "data": 1}), ECHO)],
                app={"middleware": {"publishIn": [{"ackData": {"id": 7}}]}}, events=True),
         Script("publish-ack-data-null", [hello(), send(publish("a", 1))],
