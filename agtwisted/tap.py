@@ -58,6 +58,8 @@ def _read(option: Field[Any], text: str) -> Any:
         if text.lower() not in ("true", "false", "yes", "no", "1", "0"):
             raise ValueError("is either true or false")
         return text.lower() in ("true", "yes", "1")
+    if kind == "version":
+        return int(text) if text in ("1", "2") else text
     if kind == "list":
         return [each.strip() for each in text.split(",") if each.strip()]
     if kind in ("int", "float"):
@@ -126,7 +128,7 @@ class Options(UsageOptions):
 
     def _portEndpoint(self) -> str:
         port = self["port"] or "8000"
-        if not port.isdigit() or int(port) > 65535:
+        if not (port.isascii() and port.isdigit()) or int(port) > 65535:
             raise UsageError(f"--port: {port!r} is no TCP port; it is a number from 0 to 65535")
         return f"tcp:{port}:backlog=4096"
 
@@ -211,7 +213,8 @@ def _logErrors(server: AGServer) -> None:
 
     async def warnings() -> None:
         async for event in server.listener("warning"):
-            log.warn("Warning: {warning}", warning=event.warning)
+            # A field called "warning" is one of Python's warnings for Twisted's older observers.
+            log.warn("Warning: {problem}", problem=event.warning)
 
     Deferred.fromCoroutine(errors())
     Deferred.fromCoroutine(warnings())
