@@ -1,0 +1,407 @@
+"""
+Tests of L{agtwisted.tap}.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from threading import Timer
+from typing import Any
+from urllib.request import urlopen
+
+from twisted.application.service import IService, IServiceMaker
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import globalLogPublisher
+from twisted.plugin import getPlugins
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+
+from agtwisted import AGServer, tap
+from agtwisted.options import ServerOptions
+from agtwisted.tap import Options, kebabCase
+from agtwisted.testing import connect
+from tests.wire import RawClient
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def application(server: AGServer) -> None:
+    """
+    An application for the tests.
+    """
+
+
+noFunction = 5
+
+
+def parse(*arguments: str) -> Options:
+    """
+    @return: a command line, parsed.
+    """
+    options = Options()
+    options.parseOptions(list(arguments))
+    return options
+
+
+class OptionsTests(SynchronousTestCase):
+    """
+    The command line.
+    """
+
+    def test_defaults(self) -> None:
+        """
+        Without anything it is port 8000, and the server has its own defaults.
+        """
+        options = parse()
+        self.assertEqual(options["endpoints"], ["tcp:8000:backlog=4096"])
+        self.assertEqual((options["serverOptions"], options["application"]), ({}, None))
+        self.assertFalse(options["no-console"])
+
+    def test_places(self) -> None:
+        """
+        A port, endpoints, or both.
+        """
+        self.assertEqual(parse("--port", "1234")["endpoints"], ["tcp:1234:backlog=4096"])
+        self.assertEqual(parse("-p", "0")["endpoints"], ["tcp:0:backlog=4096"])
+        self.assertEqual(parse("-e", "unix:x", "--endpoint", "tcp:1")["endpoints"], ["unix:x", "tcp:1"])
+        self.assertEqual(parse("-e", "unix:x", "-p", "1")["endpoints"], ["tcp:1:backlog=4096", "unix:x"])
+
+    def test_kebabCase(self) -> None:
+        """
+        Options are written as on command lines.
+        """
+        for name, expected in (
+            ("ackTimeout", "ack-timeout"),
+            ("path", "path"),
+            ("batchOnHandshakeDuration", "batch-on-handshake-duration"),
+        ):
+            self.assertEqual(kebabCase(name), expected)
+
+    def test_values(self) -> None:
+        """
+        Values of every kind: numbers, switches, texts, lists.
+        """
+        options = parse(
+            *("--ack-timeout", "5000"),
+            *("--ping-interval", "1.5"),
+            *("--strict-handshake", "no"),
+            *("--batch-on-handshake", "TRUE"),
+            *("--per-message-deflate", "1"),
+            *("--path", "/x/"),
+            *("--auth-verify-algorithms", "HS256, HS512,"),
+            *("--socket-stream-cleanup-mode", "close"),
+            *("--auth-key", "secret"),
+        )
+        self.assertEqual(
+            options["serverOptions"],
+            {
+                "ackTimeout": 5000,
+                "pingInterval": 1.5,
+                "strictHandshake": False,
+                "batchOnHandshake": True,
+                "perMessageDeflate": True,
+                "path": "/x/",
+                "authVerifyAlgorithms": ["HS256", "HS512"],
+                "socketStreamCleanupMode": "close",
+                "authKey": "secret",
+            },
+        )
+        self.assertIsInstance(options["serverOptions"]["ackTimeout"], int)
+        AGServer(Clock(), **options["serverOptions"])
+
+    def test_versions(self) -> None:
+        """
+        The version of the protocol: 1, 2 or both.
+        """
+        for text in ("1", "2", "auto"):
+            server = AGServer(Clock(), **parse("--protocol-version", text)["serverOptions"])
+            self.assertEqual(str(server.protocolVersion), text)
+
+    def refused(self, *arguments: str) -> str:
+        """
+        @return: what is said of a command line that cannot be.
+        """
+        return str(self.assertRaises(UsageError, parse, *arguments))
+
+    def test_refused(self) -> None:
+        """
+        What cannot be is a usage error that says what and why, never a traceback.
+        """
+        for arguments, pattern in (
+            (("--port", "http"), "--port: 'http' is no TCP port"),
+            (("--port", "65536"), "--port: '65536' is no TCP port"),
+            (("--port", "-1"), "--port: '-1' is no TCP port"),
+            (("--port", "\u00b2"), "--port: '\u00b2' is no TCP port"),
+            (("--ack-timeout", "soon"), "--ack-timeout: 'soon' cannot be"),
+            (("--ack-timeout", "-5"), "ackTimeout"),
+            (("--ack-timeout", "nan"), "ackTimeout"),
+            (("--strict-handshake", "perhaps"), "--strict-handshake: 'perhaps' cannot be: is either true or false"),
+            (("--socket-stream-cleanup-mode", "burn"), "socketStreamCleanupMode .*kill, close, none"),
+            (("--protocol-version", "3"), "protocolVersion"),
+            (("--path", "x"), "path"),
+            (("--auth-public-key", "x"), "authPrivateKey"),
+            (("--auth-key", "@/nowhere/at/all"), "--auth-key: '@/nowhere/at/all' cannot be: .*No such file"),
+            (("--nonsense", "x"), "nonsense"),
+            (("--wsEngine", "x"), "wsEngine"),
+        ):
+            self.assertRegex(self.refused(*arguments), pattern)
+
+    def test_files(self) -> None:
+        """
+        Keys can come from files; what surrounds a secret there does not count, PEM files are taken as they are.
+        """
+        file = Path(self.mktemp())
+        file.write_text("secret\n", encoding="utf-8")
+        given = parse("--auth-key", f"@{file}")["serverOptions"]
+        self.assertEqual(given, {"authKey": "secret"})
+        given = parse("--auth-private-key", f"@{file}", "--auth-public-key", f"@{file}")["serverOptions"]
+        self.assertEqual(given, {"authPrivateKey": "secret\n", "authPublicKey": "secret\n"})
+        self.assertEqual(parse("--origins", "@x:*")["serverOptions"], {"origins": "@x:*"})
+
+    def test_application(self) -> None:
+        """
+        C{--app} names a function.
+        """
+        self.assertIs(parse("--app", "tests.test_tap:application")["application"], application)
+
+    def test_noApplication(self) -> None:
+        """
+        What is wrong with C{--app} is said.
+        """
+        for name, pattern in (
+            ("tests.test_tap", "must have the form package.module:function"),
+            ("tests.test_tap:nothing", "cannot be loaded: AttributeError"),
+            ("tests.nothing:application", "cannot be loaded: "),
+            ("no such thing:x", "cannot be loaded: "),
+            ("tests.test_tap:noFunction", "is no function"),
+        ):
+            self.assertRegex(self.refused("--app", name), f"--app: '{re.escape(name)}' {pattern}")
+
+    def test_help(self) -> None:
+        """
+        C{--help} explains each option, with its unit and its default, as well as what is special to the command.
+        """
+        text = " ".join(str(parse()).split())
+        for each in fields(ServerOptions):
+            name = kebabCase(each.name)
+            if not each.metadata["commandLine"]:
+                self.assertNotIn(f"--{name}=", text)
+                continue
+            start = text.index(f"--{name}= ")
+            end = text.find(" --", start + 3)
+            entry = text[start : end if end > 0 else None]
+            self.assertIn(" ".join(each.metadata["help"].split()), entry)
+            self.assertIn(f"in {each.metadata['unit']}" if each.metadata["unit"] else name, entry)
+            if each.default is True or each.default is False:
+                self.assertIn(f"default {str(each.default).lower()}", entry)
+            elif each.default is not None:
+                self.assertIn(f"default {each.default}", entry)
+        for name in ("port", "endpoint", "app", "static"):
+            self.assertIn(f"--{name}=", text)
+        self.assertIn("--no-console", text)
+        self.assertIn("@FILE", text)
+
+    def test_plugin(self) -> None:
+        """
+        The plugin offers this command line.
+        """
+        (maker,) = [maker for maker in getPlugins(IServiceMaker) if maker.tapname == "agserver"]
+        self.assertIs(maker.options, Options)
+        self.assertIs(maker.makeService, tap.makeService)
+
+
+class Reactor(MemoryReactorClock):
+    """
+    A reactor in memory that knows whether it was stopped.
+    """
+
+    isStopped = False
+
+    def stop(self) -> None:
+        """
+        Remember it.
+        """
+        self.isStopped = True
+
+
+class ServiceTests(SynchronousTestCase):
+    """
+    C{makeService}.
+    """
+
+    def setUp(self) -> None:
+        """
+        Keep the test's own process as it is.
+        """
+        from twisted.internet import reactor  # noqa: F401  (installed, so that it can be replaced)
+
+        self.reactor = Reactor()
+        self.tuned: list[str] = []
+        for name in ("tuneGarbageCollector", "useMonotonicClock", "useLeanPolling"):
+            self.patch(tap, name, lambda *arguments, name=name: self.tuned.append(name))
+
+    def make(self, *arguments: str) -> Any:
+        """
+        @return: a service whose reactor is in memory.
+        """
+        from twisted import internet
+
+        self.patch(internet, "reactor", self.reactor)
+        return tap.makeService(parse(*arguments))
+
+    def start(self, *arguments: str) -> Any:
+        """
+        @return: a service that was started.
+        """
+        service = self.make(*arguments)
+        service.startService()
+        self.reactor.advance(0)
+        return service
+
+    def ask(self, path: str) -> bytes:
+        """
+        @return: the answer to a request.
+        """
+        client = RawClient(self.reactor.tcpServers[-1][1], self.reactor)
+        client.send(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        return client.take()
+
+    def test_made(self) -> None:
+        """
+        It is a service for a server with the options given; nothing happens before it starts.
+        """
+        service = self.make("--ack-timeout", "5")
+        self.assertTrue(IService.providedBy(service))
+        self.assertEqual((service.server.ackTimeout, self.reactor.tcpServers, self.tuned), (5, [], []))
+
+    def test_started(self) -> None:
+        """
+        It listens, serves the health check, and tunes its process, which is its own.
+        """
+        service = self.start("--port", "1234", "--no-console")
+        self.assertEqual(self.reactor.tcpServers[0][0], 1234)
+        self.assertTrue(service.server.isReady)
+        self.assertIn(b"200 OK", self.ask("/health-check"))
+        self.assertEqual(sorted(self.tuned), ["tuneGarbageCollector", "useLeanPolling", "useMonotonicClock"])
+        self.successResultOf(service.stopService())
+
+    def test_failed(self) -> None:
+        """
+        A process whose service cannot be started ends, and says why.
+        """
+
+        def broken(server: AGServer) -> None:
+            raise ZeroDivisionError
+
+        options = parse()
+        options["application"] = broken
+        from twisted import internet
+
+        self.patch(internet, "reactor", self.reactor)
+        tap.makeService(options).startService()
+        self.reactor.advance(0)
+        self.assertTrue(self.reactor.isStopped)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_console(self) -> None:
+        """
+        Without an application there are procedures for the console page to call.
+        """
+        service = self.start()
+        client = connect(service.server)
+        for data, name in (({"name": "Ada"}, "Ada"), ("Ada", "Ada"), (None, "world"), ({}, "world")):
+            answer = self.successResultOf(client.invoke("hello", data))
+            self.assertEqual(answer, {"greeting": f"Hello {name}", "from": client.id})
+        moment = self.successResultOf(client.invoke("time"))["time"]
+        self.assertRegex(moment, r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00\Z")
+
+    def test_application(self) -> None:
+        """
+        With an application there is only what it serves.
+        """
+        service = self.start("--app", "tests.test_tap:application")
+        client = connect(service.server)
+        self.assertNoResult(client.invoke("hello"))
+
+    def test_errorsAreLogged(self) -> None:
+        """
+        Errors and warnings of the server are in the log.
+        """
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        service = self.start()
+        service.server.emitError("an error")
+        service.server.emitWarning("a warning")
+        self.reactor.advance(0)
+        found = [(event["log_level"].name, event.get("error", event.get("problem"))) for event in events]
+        self.assertIn(("error", "an error"), found)
+        self.assertIn(("warn", "a warning"), found)
+
+
+class ProcessTests(SynchronousTestCase):
+    """
+    The real thing, in a process of its own.
+    """
+
+    def checkProcess(self, *command: str) -> None:
+        """
+        Run a server, ask it for its health, and end it as an operating system does.
+        """
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        process = subprocess.Popen(
+            [sys.executable, *command, "--port", "0"],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        watchdog = Timer(30, process.kill)
+        watchdog.start()
+        try:
+            assert process.stdout is not None
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                ready = re.search(r"ready at ws://localhost:(\d+)/socketcluster/\. Open http://localhost:\1/ to", line)
+                if ready is not None:
+                    break
+            else:
+                self.fail("".join(lines))
+            with urlopen(f"http://127.0.0.1:{ready[1]}/health-check", timeout=10) as answer:
+                self.assertEqual(answer.read(), b"OK")
+            process.send_signal(signal.SIGTERM)
+            rest = process.stdout.read()
+            self.assertEqual(process.wait(), -signal.SIGTERM, rest)
+            self.assertRegex(rest, r"Port \d+ Closed")
+            self.assertIn("Main loop terminated", rest)
+            self.assertNotIn("Traceback", "".join(lines) + rest)
+        finally:
+            watchdog.cancel()
+            process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+    def test_twist(self) -> None:
+        """
+        C{python -m twisted agserver} serves; SIGTERM ends it in good order, and then, as Twisted has it, by that signal.
+        """
+        self.checkProcess("-m", "twisted", "--log-format=text", "agserver")
+
+    def test_twistd(self) -> None:
+        """
+        So does C{twistd -n agserver}.
+        """
+        twistd = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
+        self.checkProcess("-c", twistd, "-n", "--pidfile=", "agserver")
