@@ -219,22 +219,32 @@ class AGServerSocket(AGSocket):
         if self._isInputClosed:
             return
         self.inboundReceivedMessageCount += 1
-        if self._inbound.isWaiting:
+        if self._inbound.queue is not None:
             self._queueMessage(payload, isBinary)
             return
-        waiting = self._processMessage(payload, isBinary)
+        try:
+            if INBOUND_RAW in self.server.middleware:
+                waiting = self._askRawMiddleware(payload, isBinary)
+            else:
+                waiting = self._takeMessage(payload, isBinary)
+        except Exception as error:
+            self._messageFailed(error)
+            return
         if waiting is not None:
             self._inbound.waitFor(waiting)
 
     def _processMessage(self, payload: bytes, isBinary: bool) -> Waiting:
         try:
             if INBOUND_RAW in self.server.middleware:
-                text = self.server.wire.text(payload, isBinary)
-                return unfinished(Deferred.fromCoroutine(self._passRawMiddleware(text)))
+                return self._askRawMiddleware(payload, isBinary)
             return self._takeMessage(payload, isBinary)
         except Exception as error:
             self._messageFailed(error)
             return None
+
+    def _askRawMiddleware(self, payload: bytes, isBinary: bool) -> Waiting:
+        text = self.server.wire.text(payload, isBinary)
+        return unfinished(Deferred.fromCoroutine(self._passRawMiddleware(text)))
 
     def _messageFailed(self, error: Exception) -> None:
         """
@@ -289,18 +299,19 @@ class AGServerSocket(AGSocket):
             if not self._showsVersion(payload, isBinary):
                 self._undecodable(error)
             return None
-        if packet.__class__ is str and self._isPong(packet, payload):
-            return None
-        if packet.__class__ is list:
+        if packet.__class__ is dict:
+            if self._deliverAtOnce(packet, payload):
+                return None
+        elif packet.__class__ is list:
             return self._batchReceived(iter(packet), payload, isBinary)
+        elif packet.__class__ is str and self._isPong(packet, payload):
+            return None
         return self._packetReceived(packet, payload, isBinary)
 
     def _packetReceived(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
         if packet.__class__ is dict:
             event = packet.get("event")
             if event.__class__ is str:
-                if self._deliverAtOnce(event, packet, payload):
-                    return None
                 self._wakeBefore(None)
                 return None if self.state == CLOSED else eventReceived(self, event, packet)
         if self.state == CONNECTING and self.server.strictHandshake:
@@ -317,12 +328,15 @@ class AGServerSocket(AGSocket):
             self.emitEvent("raw", message=self.server.wire.text(payload, isBinary))
         return None
 
-    def _deliverAtOnce(self, event: str, packet: dict[str, Any], payload: bytes) -> bool:
+    def _deliverAtOnce(self, packet: dict[str, Any], payload: bytes) -> bool:
         """
         The short way of the most frequent case: an application's event, nothing to ask, somebody listens.
 
         @return: whether it was the case.
         """
+        event = packet.get("event")
+        if event.__class__ is not str:
+            return False
         server = self.server
         callId = packet.get("cid")
         isRPC = callId.__class__ is int or callId.__class__ is float
@@ -362,7 +376,7 @@ class AGServerSocket(AGSocket):
     def _batchReceived(self, packets: Iterator[Any], payload: bytes, isBinary: bool) -> Waiting:
         taken = 0
         for packet in packets:
-            waiting = self._packetReceived(packet, payload, isBinary)
+            waiting = self._batchedPacketReceived(packet, payload, isBinary)
             taken += 1
             if waiting is None and taken == _BATCH_SLICE:
                 waiting = self.turns.nextTurn()
@@ -377,7 +391,7 @@ class AGServerSocket(AGSocket):
         try:
             await waiting
             for packet in packets:
-                next = self._packetReceived(packet, payload, isBinary)
+                next = self._batchedPacketReceived(packet, payload, isBinary)
                 taken += 1
                 if next is not None:
                     await next
@@ -385,6 +399,11 @@ class AGServerSocket(AGSocket):
                     await self.turns.nextTurn()
         except Exception as error:
             self._messageFailed(error)
+
+    def _batchedPacketReceived(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
+        if packet.__class__ is dict and self._deliverAtOnce(packet, payload):
+            return None
+        return self._packetReceived(packet, payload, isBinary)
 
     def _isPong(self, text: str, payload: bytes) -> bool:
         """

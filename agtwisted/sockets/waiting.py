@@ -46,27 +46,27 @@ class InOrder:
     Runs steps strictly one after the other: at once while none waits, else in a queue behind the one that does.
     """
 
-    __slots__ = ("_queue",)
+    __slots__ = ("queue",)
 
     def __init__(self) -> None:
-        self._queue: deque[Callable[[], Waiting]] | None = None
+        self.queue: deque[Callable[[], Waiting]] | None = None
 
     def __len__(self) -> int:
-        return 0 if self._queue is None else len(self._queue)
+        return 0 if self.queue is None else len(self.queue)
 
     @property
     def isWaiting(self) -> bool:
         """
         Whether a step waits, so that the next ones have to queue.
         """
-        return self._queue is not None
+        return self.queue is not None
 
     def run(self, step: Callable[[], Waiting]) -> None:
         """
         Run C{step} now if nothing waits, else when its turn comes.
         """
-        if self._queue is not None:
-            self._queue.append(step)
+        if self.queue is not None:
+            self.queue.append(step)
             return
         waiting = step()
         if waiting is not None:
@@ -76,12 +76,12 @@ class InOrder:
         """
         A step that was run outside has to wait: queue all others behind it.
         """
-        if self._queue is not None:
+        if self.queue is not None:
             # The step has caused another one, which waits as well: this one comes next, before all that have queued.
-            self._queue.appendleft(lambda: waiting)
+            self.queue.appendleft(lambda: waiting)
             return
-        self._queue = deque()
-        done = Deferred.fromCoroutine(self._drain(waiting, self._queue))
+        self.queue = deque()
+        done = Deferred.fromCoroutine(self._drain(waiting, self.queue))
         done.addErrback(lambda failure: log.failure("A queue of a socket has failed.", failure))
 
     def abandon(self) -> list[Callable[[], Waiting]]:
@@ -90,10 +90,10 @@ class InOrder:
 
         @return: the steps that were in it.
         """
-        if self._queue is None:
+        if self.queue is None:
             return []
-        steps = list(self._queue)
-        self._queue.clear()
+        steps = list(self.queue)
+        self.queue.clear()
         return steps
 
     async def _drain(self, waiting: Waiting, queue: deque[Callable[[], Waiting]]) -> None:
@@ -102,7 +102,7 @@ class InOrder:
                 if waiting is not None:
                     await waiting
                 if not queue:
-                    self._queue = None
+                    self.queue = None
                     return
                 waiting = queue.popleft()()
             except Exception:

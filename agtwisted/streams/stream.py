@@ -10,7 +10,6 @@ In the reference: C{writable-consumable-stream} and C{consumable-stream}.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
@@ -123,7 +122,7 @@ class Consumer(Generic[T]):
     @ivar stream: the stream it reads.
     """
 
-    __slots__ = ("id", "timeout", "isAlive", "stream", "_turns", "_buffer", "_wakeUp", "_isWaiting", "_timer", "_below")
+    __slots__ = ("id", "timeout", "isAlive", "stream", "_turns", "_written", "_ready", "_wakeUp", "_isWaiting", "_timer", "_below")
 
     def __init__(self, stream: WritableConsumableStream[T], id: int, timeout: float | None = None) -> None:
         self.id = id
@@ -131,7 +130,10 @@ class Consumer(Generic[T]):
         self.stream = stream
         self.isAlive = True
         self._turns = stream.turns
-        self._buffer: deque[T | _End] | None = None
+        # Two lists make a queue that is cheap for one value and for thousands: what was written, in order; and what is
+        # ready to be taken, from its end.
+        self._written: list[T | _End] = []
+        self._ready: list[T | _End] = []
         self._wakeUp: _WakeUp | None = None
         self._isWaiting = False
         self._timer: IDelayedCall | None = None
@@ -156,14 +158,16 @@ class Consumer(Generic[T]):
         """
         Stop reading: drop what is buffered and leave the stream. (C{return} in the reference.)
         """
-        self._buffer = None
+        self._written = []
+        self._ready = []
         self._leave()
 
     def kill(self, value: object = None) -> None:
         """
         Stop reading at once: what is buffered is dropped, a loop that waits ends.
         """
-        self._buffer = deque((_End(value),))
+        self._written = [_End(value)]
+        self._ready = []
         self._leave()
         self._wakeSoon()
 
@@ -177,13 +181,12 @@ class Consumer(Generic[T]):
         """
         @return: how many values wait here.
         """
-        buffer = self._buffer
-        return len(buffer) if buffer and self.isAlive else 0
+        return len(self._written) + len(self._ready) if self.isAlive else 0
 
     async def _next(self) -> IterationResult:
-        while not self._buffer:
+        while not (self._ready or self._written):
             await self._waiting()
-        item = self._buffer.popleft()
+        item = (self._ready or self._turnOver()).pop()
         if self._below is not None:
             self._taken()
         if isinstance(item, _End):
@@ -205,7 +208,6 @@ class Consumer(Generic[T]):
             self.stream.setConsumer(self.id, self)
         if self.timeout is not None:
             self._timer = self._turns.callLater(self.timeout / 1000, self._timedOut)
-        self._buffer = None  # an idle consumer keeps no empty buffer
         self._isWaiting = True
         return wakeUp
 
@@ -220,6 +222,16 @@ class Consumer(Generic[T]):
         self._isWaiting = False
         self._wakeUp = None  # it may be due already: it must not wake whoever waits here next
         self.return_()
+
+    def _turnOver(self) -> list[T | _End]:
+        """
+        @return: what was written, ready to be taken from the end.
+        """
+        ready = self._ready = self._written
+        self._written = []
+        if len(ready) > 1:
+            ready.reverse()
+        return ready
 
     def whenBelow(self, backpressure: int, function: Callable[[], object]) -> bool:
         """
@@ -246,10 +258,7 @@ class Consumer(Generic[T]):
         """
         Buffer a value; the stream calls this.
         """
-        if self._buffer is None:
-            self._buffer = deque((item,))
-        else:
-            self._buffer.append(item)
+        self._written.append(item)
         if self._isWaiting:
             self._wakeSoon()
 
@@ -289,9 +298,9 @@ class ConsumerLoop(Generic[T]):
 
     async def __anext__(self) -> T:
         consumer = self._consumer
-        while not consumer._buffer:
+        while not (consumer._ready or consumer._written):
             await consumer._waiting()
-        item = consumer._buffer.popleft()
+        item = (consumer._ready or consumer._turnOver()).pop()
         if consumer._below is not None:
             consumer._taken()
         if item.__class__ is _End:
@@ -362,7 +371,7 @@ class WritableConsumableStream(ConsumableStream[T]):
     A stream: what is written is buffered for each of its consumers.
     """
 
-    __slots__ = ("turns", "_consumers", "_generateConsumerId", "_consumerRemoved", "_lastConsumerId", "type")
+    __slots__ = ("turns", "_consumers", "_writers", "_generateConsumerId", "_consumerRemoved", "_lastConsumerId", "type")
 
     def __init__(
         self,
@@ -378,6 +387,8 @@ class WritableConsumableStream(ConsumableStream[T]):
         self.turns = turns or defaultTurns()
         self.type: str | None = None
         self._consumers: dict[int, Consumer[T]] = {}
+        # The same consumers as a value, so that writing needs no copy of the dictionary.
+        self._writers: tuple[Consumer[T], ...] = ()
         self._generateConsumerId = generateConsumerId
         self._consumerRemoved = removeConsumerCallback
         self._lastConsumerId = 0
@@ -391,17 +402,14 @@ class WritableConsumableStream(ConsumableStream[T]):
         @return: how many values now wait for the consumer that is furthest behind, or 1.
         """
         backlog = 1
-        for consumer in list(self._consumers.values()):
+        for consumer in self._writers:
             # As Consumer.write, without the call: this is the way of every event and every request.
-            buffer = consumer._buffer
-            if buffer is None:
-                consumer._buffer = deque((value,))
-            else:
-                buffer.append(value)
-                if len(buffer) > backlog:
-                    backlog = len(buffer)
+            written = consumer._written
+            written.append(value)
             if consumer._isWaiting:
                 consumer._wakeSoon()
+            elif len(written) > 1:
+                backlog = max(backlog, len(written) + len(consumer._ready))
         return backlog
 
     def close(self, value: object = None) -> None:
@@ -411,7 +419,7 @@ class WritableConsumableStream(ConsumableStream[T]):
         @param value: what C{next} gives with the end.
         """
         end = _End(value)
-        for consumer in list(self._consumers.values()):
+        for consumer in self._writers:
             consumer.write(end)
 
     def kill(self, value: object = None) -> None:
@@ -420,7 +428,7 @@ class WritableConsumableStream(ConsumableStream[T]):
 
         @param value: what C{next} gives with the end.
         """
-        for consumer in list(self._consumers.values()):
+        for consumer in self._writers:
             consumer.kill(value)
 
     def writeToConsumer(self, consumerId: int, value: T) -> None:
@@ -464,6 +472,7 @@ class WritableConsumableStream(ConsumableStream[T]):
         Let C{consumer} take part; consumers call this themselves.
         """
         self._consumers[consumerId] = consumer
+        self._writers = tuple(self._consumers.values())
 
     def removeConsumer(self, consumerId: int) -> bool:
         """
@@ -472,6 +481,8 @@ class WritableConsumableStream(ConsumableStream[T]):
         @return: whether it was there.
         """
         found = self._consumers.pop(consumerId, None) is not None
+        if found:
+            self._writers = tuple(self._consumers.values())
         if self._consumerRemoved is not None:
             self._consumerRemoved(consumerId)
         return found
