@@ -1,9 +1,9 @@
 """
 Serving an example and running its client.
 
-An example is a folder below C{docs/examples}, named after its page. The server's side is a Python module with a function
-C{start}, as C{--app} wants it. The client's side is a script for Node that uses the official client; it is given the
-port, and what it writes is compared with the text that the page shows.
+An example is a folder below C{docs/examples}, named after its page. The server's side is a Python module with a
+function C{start}, as C{--app} wants it. The client's side is a script for Node that uses the official client; it is
+given the port, and what it writes is compared with the text that the page shows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from types import ModuleType
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import SkipTest, TestCase
 
@@ -133,10 +132,10 @@ class ExampleTestCase(TestCase):
         self.assertEqual(await self.runClient(client, running), self.read(output))
         return running
 
-
-def run(*command: str, cwd: Path = ROOT) -> Deferred[tuple[bytes, bytes, int]]:
-    """
-    @return: fires with what a command has written to its output and its errors, and its status.
-    """
-    environment = dict(os.environ, PYTHONPATH=str(ROOT))
-    return getProcessOutputAndValue(command[0], command[1:], environment, str(cwd))
+    async def runShell(self, name: str, folder: Path) -> None:
+        """
+        Run one of the example's lists of shell commands in a folder; the test fails if one of them does.
+        """
+        script = str(EXAMPLES / self.page / name)
+        _, errors, status = await getProcessOutputAndValue("/bin/sh", ["-e", script], dict(os.environ), str(folder))
+        self.assertEqual(status, 0, errors.decode())

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.task import Clock
-from twisted.internet.utils import getProcessOutputAndValue
 
 from agtwisted import AGServer
 from agtwisted.errors import AuthTokenInvalidError
@@ -58,11 +57,9 @@ class AuthenticationTests(ExampleTestCase):
         The page's commands make keys with which the page's server signs and verifies.
         """
         for algorithm, commands in (("RS256", "rsa.sh"), ("ES256", "ec.sh")):
-            folder = Path(self.mktemp())
+            folder = Path(self.mktemp()).resolve()
             folder.mkdir(parents=True)
-            script = str(EXAMPLES / self.page / commands)
-            _, errors, status = await getProcessOutputAndValue("/bin/sh", ["-e", script], {"PATH": "/usr/bin:/bin"}, str(folder))
-            self.assertEqual(status, 0, errors)
+            await self.runShell(commands, folder)
             server = self.load("keys.py").makeServer(folder / "keys", algorithm)
             issue = self.load("issue.py")
             signed = await issue.issueToken(server, "ada")

@@ -15,11 +15,10 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
-from twisted.internet.utils import getProcessOutputAndValue
 from twisted.web.client import Agent, HTTPConnectionPool, readBody
 
 from agtwisted import AGServer
-from tests.docs.support import EXAMPLES, HERE, LOOPBACK, ExampleTestCase
+from tests.docs.support import HERE, LOOPBACK, ExampleTestCase
 
 
 class EmbeddingTests(ExampleTestCase):
@@ -119,11 +118,7 @@ class EmbeddingTests(ExampleTestCase):
         """
         folder = Path(self.mktemp()).resolve()
         folder.mkdir(parents=True)
-        script = str(EXAMPLES / self.page / "certificate.sh")
-        _, errors, status = await getProcessOutputAndValue(
-            "/bin/sh", ["-e", script], {"PATH": os.environ["PATH"]}, str(folder)
-        )
-        self.assertEqual(status, 0, errors)
+        await self.runShell("certificate.sh", folder)
         files = f"{folder}/certificates"
         endpoints = (
             rf"ssl:0:interface=127.0.0.1:privateKey={files}/key.pem:certKey={files}/certificate.pem",

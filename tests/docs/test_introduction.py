@@ -1,16 +1,19 @@
 """
-The examples of C{docs/introduction.rst}, and of the README. (The page that the introduction makes is tested in a browser:
-L{tests.browser.test_introduction}.)
+The examples of C{docs/introduction.rst}, and of the README. (The page that the introduction makes is tested in a
+browser: L{tests.browser.test_introduction}.)
 """
 
 from __future__ import annotations
 
 import re
+import shlex
+import sys
 from types import ModuleType
 
 from twisted.internet.task import Clock
 
 from agtwisted import AGServer
+from agtwisted.tap import Options
 from agtwisted.testing import connect
 from tests.docs.support import ROOT, ExampleTestCase
 
@@ -43,6 +46,20 @@ class ReadmeTests(ExampleTestCase):
         [source] = [code for language, code in self.blocks if language == "python"]
         self.greeter = ModuleType("greeter")
         exec(compile(source, "README.md", "exec"), self.greeter.__dict__)
+
+    def test_commands(self) -> None:
+        """
+        The commands that run a server are understood.
+        """
+        lines = [line for language, code in self.blocks if language == "sh" for line in code.splitlines()]
+        commands = [line.partition("twistd -n agserver ")[2] for line in lines if "agserver" in line]
+        self.assertEqual(len(commands), 2)
+        self.patch(sys, "modules", {**sys.modules, "greeter": self.greeter})
+        parsed = [Options() for _ in commands]
+        for options, command in zip(parsed, commands, strict=True):
+            options.parseOptions(shlex.split(command))
+        self.assertEqual([options["endpoints"] for options in parsed], [["tcp:8000:backlog=4096"]] * 2)
+        self.assertIs(parsed[1]["application"], self.greeter.start)
 
     def test_server(self) -> None:
         """

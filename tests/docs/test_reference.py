@@ -108,9 +108,10 @@ class CommandTests(SynchronousTestCase):
         """
         @return: each command that runs a server, with its page.
         """
+        command = re.compile(r"^    +((?:twistd|twist|python -m twisted) .*agserver.*)$", re.M)
         for page in sorted(DOCS.rglob("*.rst")):
             if "_build" not in page.parts:
-                for line in re.findall(r"^    +((?:twistd|twist|python -m twisted) .*agserver.*)$", page.read_text(), re.M):
+                for line in command.findall(page.read_text(encoding="utf-8")):
                     yield page.relative_to(DOCS).with_suffix("").as_posix(), shlex.split(line)
 
     def test_commands(self) -> None:
@@ -146,7 +147,7 @@ class CloseCodeTests(SynchronousTestCase):
 
     def test_codes(self) -> None:
         """
-        Every code that has a text stands in the table, but for those of the client's WebSocket layer and version 14's own.
+        Every code that has a text stands in the table, but for those of the client's WebSocket layer and version 14.
         """
         text = (DOCS / "topics" / "lifecycle.rst").read_text(encoding="utf-8")
         listed = {int(code) for line in text.splitlines() for code in re.findall(r"\b\d{4}\b", line[:22])}

@@ -1,9 +1,9 @@
 """Tests of counter.py; run them with: python -m twisted.trial test_counter"""
 
+import counter
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-import counter
 from agtwisted import AGServer
 from agtwisted.testing import connect
 
