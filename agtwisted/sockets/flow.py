@@ -79,8 +79,10 @@ class InboundFlow:
             return
         if self._awaitsAnswers and backlog <= self.highWater * _PATIENCE:
             return
+        # Of large messages a few are too many already.
+        low = min(self.lowWater, self.highWaterBytes // 4 // size) if size else self.lowWater
         for consumer in stream.getConsumerList():
-            if consumer.getBackpressure() > self.lowWater and consumer.whenBelow(self.lowWater, self._caughtUp):
+            if consumer.getBackpressure() > low and consumer.whenBelow(low, self._caughtUp):
                 self._behind += 1
         if self._behind:
             self._set(_CONSUMERS, True)

@@ -111,11 +111,25 @@ class InboundFlowTests(SynchronousTestCase):
         """
         Few values may be too much as well, when they are large.
         """
-        self.stream.createConsumer()
+        consumer = self.stream.createConsumer()
         self.write(3, size=30)
         self.assertTrue(self.transport.isReading)
         self.write(1, size=30)
         self.assertFalse(self.transport.isReading)
+        consumer.kill()
+        self.assertTrue(self.transport.isReading)
+
+    def test_fewLargeValues(self) -> None:
+        """
+        So may two that are very large, though fewer messages than ever make reading go on wait.
+        """
+        consumer = self.stream.createConsumer()
+        self.write(2, size=60)
+        self.assertFalse(self.transport.isReading)
+        self.successResultOf(consumer.next())
+        self.assertFalse(self.transport.isReading)
+        self.successResultOf(consumer.next())
+        self.assertTrue(self.transport.isReading)
 
     def test_slowestConsumer(self) -> None:
         """
