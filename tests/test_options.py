@@ -11,7 +11,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from agtwisted.errors import InvalidOptionsError
-from agtwisted.options import NODE_ONLY, ServerOptions, seconds
+from agtwisted.options import NODE_ONLY, NOT_IN_14, SCServerOptions, ServerOptions, seconds
 
 #: SocketCluster's defaults, from its documentation; times in milliseconds.
 DOCUMENTED = {
@@ -179,6 +179,40 @@ class MergingTests(SynchronousTestCase):
         A misspelt option cannot be assigned later either.
         """
         self.assertRaises(AttributeError, setattr, ServerOptions(), "pingTimeOut", 1)
+
+
+class SCServerOptionsTests(SynchronousTestCase):
+    """
+    The options of SocketCluster 14.
+    """
+
+    def test_defaults(self) -> None:
+        """
+        Its own defaults stand where they differ; each application has a name of its own.
+        """
+        first, second = SCServerOptions.merged({}), SCServerOptions.merged({})
+        self.assertEqual((first.protocolVersion, first.pingTimeout, first.ackTimeout), (1, 20000, 10000))
+        self.assertTrue(first.appName)
+        self.assertNotEqual(first.appName, second.appName)
+        self.assertEqual(SCServerOptions.merged({"appName": "shop"}).appName, "shop")
+
+    def test_paths(self) -> None:
+        """
+        Paths may be given without slashes around them, as 14 takes them.
+        """
+        for path in ("chat", "/chat", "chat/", "/chat/"):
+            self.assertEqual(SCServerOptions.merged({"path": path}).path, "/chat/")
+        self.assertEqual(SCServerOptions.merged({"path": "/"}).path, "/")
+
+    def test_refused(self) -> None:
+        """
+        What only AGServer has, what nobody has and what cannot be is refused.
+        """
+        for name in sorted(NOT_IN_14):
+            error = self.assertRaises(InvalidOptionsError, SCServerOptions.merged, {name: 1})
+            self.assertEqual(str(error), f"The option {name} is one of AGServer and means nothing to an SCServer")
+        for given in ({"pingTimeOut": 1}, {"path": 5}, {"pingTimeout": "1"}):
+            self.assertRaises(InvalidOptionsError, SCServerOptions.merged, given)
 
 
 class DeclarationTests(SynchronousTestCase):

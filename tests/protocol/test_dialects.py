@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from agtwisted.protocol.dialects import AUTO, DIALECTS, V1, V2
+from agtwisted.protocol.dialects import AUTO, DIALECTS, V1, V2, isGiven, isNumber
 
 
 class DialectTests(SynchronousTestCase):
@@ -28,6 +28,25 @@ class DialectTests(SynchronousTestCase):
         The option C{protocolVersion} chooses one.
         """
         self.assertEqual(DIALECTS, {1: V1, 2: V2, "auto": AUTO})
+
+    def test_callIds(self) -> None:
+        """
+        A call id of version 2 is a number; version 1 takes whatever is true in JavaScript, empty lists and objects too.
+        """
+        table: list[tuple[object, bool, bool]] = [
+            (1, True, True),
+            (1.5, True, True),
+            (0, True, False),
+            ("1", False, True),
+            ("", False, False),
+            (True, False, True),
+            (False, False, False),
+            (None, False, False),
+            ([], False, True),
+            ({}, False, True),
+        ]
+        for callId, number, given in table:
+            self.assertEqual((isNumber(callId), isGiven(callId)), (number, given), callId)
 
     def test_frozen(self) -> None:
         """

@@ -76,6 +76,14 @@ class WireTests(SynchronousTestCase):
         self.assertEqual(Wire.text(b"\xff", True), b"\xff")
         self.assertEqual(Wire.text("é".encode(), False), "é")
 
+    def test_signal(self) -> None:
+        """
+        A ping of version 2 is empty with any codec; one of version 1 is a text, which other codecs write their way.
+        """
+        self.assertEqual(Wire(BinaryCodec()).signal(b""), (b"", False))
+        self.assertEqual(Wire(BinaryCodec()).signal(b"#1"), (b"<#1>", False))
+        self.assertEqual(Wire(JSONCodec()).signal(b"#1"), (b"#1", False))
+
     def test_failures(self) -> None:
         """
         What the codec raises comes out as it is.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from agtwisted.sockets.waiting import InOrder, Waiting, unfinished
+from agtwisted.sockets.waiting import InOrder, Waiting, call, unfinished
 
 
 class UnfinishedTests(SynchronousTestCase):
@@ -33,6 +33,26 @@ class UnfinishedTests(SynchronousTestCase):
         for waiting in (open_, failed, chained):
             self.assertIs(unfinished(waiting), waiting)
         self.failureResultOf(failed, KeyError)
+
+
+class CallTests(SynchronousTestCase):
+    """
+    Calling what may answer in any way.
+    """
+
+    def test_answers(self) -> None:
+        """
+        A Deferred comes back as it is; a value, a coroutine or an exception becomes one.
+        """
+
+        async def coroutine() -> int:
+            return 3
+
+        deferred: Deferred[int] = Deferred()
+        self.assertIs(call(lambda: deferred), deferred)
+        self.assertEqual(self.successResultOf(call(divmod, 7, 2)), (3, 1))
+        self.assertEqual(self.successResultOf(call(coroutine)), 3)
+        self.failureResultOf(call(divmod, 1, 0), ZeroDivisionError)
 
 
 class InOrderTests(SynchronousTestCase):

@@ -179,6 +179,52 @@ class TurnsTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(self.ran, ["first", "second"])
 
+    def test_wakeNow(self) -> None:
+        """
+        Whoever stands at the top of a turn may let the wake-ups run before its end, with those that they cause; flushes
+        wait on, and nothing is interleaved.
+        """
+
+        def job() -> None:
+            self.turns.wake(self.job("caused"))
+            self.turns.wakeNow()
+            self.ran.append("first")
+
+        self.turns.wakeNow()
+        self.turns.flush(self.job("flush"))
+        self.turns.wake(job)
+        self.turns.wakeNow()
+        self.assertEqual(self.ran, ["first", "caused"])
+        self.clock.advance(0)
+        self.assertEqual(self.ran, ["first", "caused", "flush"])
+
+    def test_beginAndEnd(self) -> None:
+        """
+        A reactor that tells when its turns begin and end needs no delayed call; a turn may end with nothing to do.
+        """
+        self.turns.begin()
+        self.turns.wake(self.job("wake"))
+        self.turns.flush(self.job("flush"))
+        self.assertEqual((self.ran, self.clock.getDelayedCalls()), ([], []))
+        self.turns.end()
+        self.assertEqual((self.ran, self.clock.getDelayedCalls()), (["wake", "flush"], []))
+        self.turns.begin()
+        self.turns.end()
+        self.turns.wake(self.job("later"))
+        self.clock.advance(0)
+        self.assertEqual(self.ran[-1], "later")
+
+    def test_nextTurn(self) -> None:
+        """
+        Long work waits for the next turn, when the wake-ups of this one have run.
+        """
+        self.turns.wake(self.job("wake"))
+        next_ = self.turns.nextTurn()
+        next_.addCallback(lambda _: self.ran.append("next"))
+        self.assertEqual(self.ran, [])
+        self.clock.advance(0)
+        self.assertEqual(self.ran, ["wake", "next"])
+
     def test_callLater(self) -> None:
         """
         Timers are the reactor's, in seconds.
