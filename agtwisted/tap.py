@@ -15,6 +15,7 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.python.reflect import namedAny
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
@@ -169,10 +170,17 @@ class _Program(AGService):
     def startService(self) -> Deferred[None]:
         """
         Start, and end the process if that fails.
+
+        @raise Exception: it has failed at once, which ends the process with a status that says so.
         """
         useMonotonicClock(self.server.reactor)
         useLeanPolling(self.server.reactor, self.server.turns)
-        return super().startService().addCallbacks(self._isUp, self._failed)
+        started = super().startService()
+        if isinstance(getattr(started, "result", None), Failure):
+            failure: Failure = started.result  # type: ignore[assignment]
+            started.addErrback(lambda _: None)
+            failure.raiseException()
+        return started.addCallbacks(self._isUp, self._failed)
 
     def _isUp(self, _: None) -> None:
         log.info(
@@ -185,7 +193,8 @@ class _Program(AGService):
 
     def _failed(self, failure: Any) -> None:
         log.failure("The server could not be started.", failure)
-        self.server.reactor.stop()  # type: ignore[attr-defined]
+        reactor: Any = self.server.reactor
+        reactor.callWhenRunning(reactor.stop)
 
 
 def makeService(options: Options) -> IService:

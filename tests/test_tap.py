@@ -4,6 +4,7 @@ Tests of L{agtwisted.tap}.
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -11,11 +12,13 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from socket import socket
 from threading import Timer
 from typing import Any
 from urllib.request import urlopen
 
 from twisted.application.service import IService, IServiceMaker
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import globalLogPublisher
@@ -224,6 +227,10 @@ class Reactor(MemoryReactorClock):
 
     isStopped = False
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.running = True
+
     def stop(self) -> None:
         """
         Remember it.
@@ -292,21 +299,26 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(sorted(self.tuned), ["tuneGarbageCollector", "useLeanPolling", "useMonotonicClock"])
         self.successResultOf(service.stopService())
 
-    def test_failed(self) -> None:
+    def test_failedAtOnce(self) -> None:
         """
-        A process whose service cannot be started ends, and says why.
+        A service that cannot be started raises why, which ends the process with a status that says so.
         """
+        service = self.make()
+        service._application = lambda server: 1 // 0
+        self.assertRaises(ZeroDivisionError, service.startService)
+        gc.collect()
+        self.assertEqual((self.flushLoggedErrors(), self.reactor.tcpServers), ([], []))
 
-        def broken(server: AGServer) -> None:
-            raise ZeroDivisionError
-
-        options = parse()
-        options["application"] = broken
-        from twisted import internet
-
-        self.patch(internet, "reactor", self.reactor)
-        tap.makeService(options).startService()
-        self.reactor.advance(0)
+    def test_failedLater(self) -> None:
+        """
+        If that turns out later, the process logs why and ends.
+        """
+        ready: Deferred[None] = Deferred()
+        service = self.make()
+        service._application = lambda server: ready
+        service.startService()
+        self.assertFalse(self.reactor.isStopped)
+        ready.errback(ZeroDivisionError())
         self.assertTrue(self.reactor.isStopped)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
@@ -392,6 +404,20 @@ class ProcessTests(SynchronousTestCase):
             process.wait()
             if process.stdout is not None:
                 process.stdout.close()
+
+    def test_portTaken(self) -> None:
+        """
+        A process that cannot listen ends, says why, and its status says that it failed.
+        """
+        with socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            endpoint = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+            command = [sys.executable, "-m", "twisted", "--log-format=text", "agserver", "--endpoint", endpoint]
+            environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+            ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn("Address already in use", ended.stderr)
 
     def test_twist(self) -> None:
         """
