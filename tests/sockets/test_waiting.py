@@ -181,11 +181,12 @@ class InOrderTests(SynchronousTestCase):
 
     def test_waitsInsideStep(self) -> None:
         """
-        A step may cause another one that waits, and wait itself: all later ones come after both.
+        A step may cause another one that waits, and wait itself: all later ones, its own too, come after both.
         """
 
         def outer() -> Waiting:
             self.queue.run(self.step("I"))
+            self.queue.run(self.step("y"))
             return self.step("O")()
 
         self.queue.run(outer)
@@ -194,7 +195,7 @@ class InOrderTests(SynchronousTestCase):
         self.assertEqual("".join(self.events), "IO")
         self.assertTrue(self.queue.isWaiting)
         self.held["O"].callback(None)
-        self.assertEqual("".join(self.events), "IOz")
+        self.assertEqual("".join(self.events), "IOyz")
         self.assertFalse(self.queue.isWaiting)
 
     def test_abandon(self) -> None:
