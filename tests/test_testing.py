@@ -148,6 +148,7 @@ class ClientTests(SynchronousTestCase):
         leaving.disconnect()
         for action in actions:
             action.allow()
+        self.server.turns.run()
         self.assertEqual((staying.state, leaving.state), ("connecting", "closed"))
         self.assertIsNotNone(staying.socket)
         self.assertEqual((leaving.socket, self.server.pendingClientsCount), (None, 1))

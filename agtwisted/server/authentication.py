@@ -23,10 +23,10 @@ from agtwisted.errors import (
     dehydrateError,
     describe,
 )
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.statuses import SIGNING_FAILED
 from agtwisted.server.authengine import AuthEngine
 from agtwisted.server.middleware import INBOUND, AGAction, Blocked
-from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.socket import CLOSED, CONNECTING
 
 if TYPE_CHECKING:

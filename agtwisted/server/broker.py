@@ -14,10 +14,10 @@ from twisted.internet.defer import Deferred, ensureDeferred, fail, maybeDeferred
 from agtwisted.brokers.hub import Hub, Publication, Subscriber
 from agtwisted.brokers.memory import MemoryBroker
 from agtwisted.protocol.codecs import JSONCodec
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.wire import Wire
 from agtwisted.server.exchange import AGExchange
 from agtwisted.streams.emitter import AsyncStreamEmitter
-from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.streams.turns import Turns
 
 

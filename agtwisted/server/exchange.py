@@ -13,9 +13,9 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from agtwisted.interfaces import ISubscriber
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.channel import PENDING, SUBSCRIBED, UNSUBSCRIBED, AGChannel
 from agtwisted.sockets.channelstreams import ChannelStreams
-from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.waiting import call
 from agtwisted.streams.turns import Turns
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 
 from agtwisted.errors import AuthTokenExpiredError, InvalidActionError
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.statuses import HANDSHAKE_REJECTED, MESSAGE_BEFORE_HANDSHAKE, Disconnect
 from agtwisted.server.authentication import (
     authenticate,
@@ -24,7 +25,6 @@ from agtwisted.server.authentication import (
 from agtwisted.server.handshake import handshake
 from agtwisted.server.middleware import INBOUND, Abandoned, AGAction, Blocked
 from agtwisted.server.subscriptions import subscribe, unsubscribeRequested
-from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.request import NULL_REPLY
 from agtwisted.sockets.socket import CLOSED, CONNECTING
 from agtwisted.sockets.waiting import Waiting, unfinished

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -210,7 +211,9 @@ class MiddlewareStream(WritableConsumableStream[AGAction]):
             self.write(action)
         else:
             self._unread.append(action)
-        return action.promise.addBoth(self._decided, action)
+        decided: Deferred[Allowed] = Deferred()
+        action.promise.addBoth(self._decided, action, decided)
+        return decided
 
     def createConsumer(self, timeout: float | None = None) -> Consumer[AGAction]:
         """
@@ -223,9 +226,10 @@ class MiddlewareStream(WritableConsumableStream[AGAction]):
             consumer.write(action)
         return consumer
 
-    def _decided(self, result: Any, action: AGAction) -> Any:
+    def _decided(self, result: Any, action: AGAction, decided: Deferred[Allowed]) -> None:
         self._undecided.discard(action)
-        return result
+        # The function is in the middle of allow() or block(): what follows from it comes when it has returned.
+        self.turns.wake(partial(decided.callback, result))
 
     def _ended(self, result: Any, function: MiddlewareFunction) -> None:
         if isinstance(result, Failure):

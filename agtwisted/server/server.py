@@ -37,7 +37,6 @@ from agtwisted.server.middleware import (
     clientError,
 )
 from agtwisted.server.serversocket import AGServerSocket
-from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.socket import CLOSED
 from agtwisted.sockets.wheel import Wheel
 from agtwisted.streams.emitter import AsyncStreamEmitter

@@ -25,6 +25,7 @@ from agtwisted.errors import (
 from agtwisted.interfaces import IReceiver, ISubscriber
 from agtwisted.options import seconds
 from agtwisted.protocol.dialects import Dialect
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.statuses import (
     HANDSHAKE_TIMED_OUT,
     INTERNAL_ERROR,
@@ -50,7 +51,6 @@ from agtwisted.server.middleware import (
     Blocked,
     MiddlewareStream,
 )
-from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.request import AGRequest
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN, AGSocket
 from agtwisted.sockets.waiting import Waiting, unfinished
@@ -283,6 +283,9 @@ class AGServerSocket(AGSocket):
         @raise Disconnect: the connection has to end.
         """
         self.inboundProcessedMessageCount += 1
+        if self.state == CONNECTING:
+            # Those who have heard of the new socket, perhaps while timers ran, listen before its first message.
+            self.turns.wakeNow()
         wire = self.server.wire
         if self._listenerDemux is not None and "message" in self._listenerDemux.streams:
             self.emitEvent("message", message=wire.text(payload, isBinary))

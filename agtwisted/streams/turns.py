@@ -115,6 +115,9 @@ class Turns:
         A turn begins. For a reactor that knows itself when its turns begin and L{end}: none of them takes a delayed
         call.
         """
+        if self._wakeUps:
+            # Timers have run since the last turn: what they woke comes before what comes in.
+            self.wakeNow()
         self._running = True
 
     def end(self) -> None:
