@@ -3,6 +3,7 @@ agtwisted: the SocketCluster realtime server for Python, on Twisted and Autobahn
 """
 
 from agtwisted import errors
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.server.authengine import AuthEngine
 from agtwisted.server.broker import AGSimpleBroker
 from agtwisted.server.exchange import AGExchange
@@ -11,7 +12,6 @@ from agtwisted.server.server import AGServer
 from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.site import attach, listen
 from agtwisted.sockets.channel import AGChannel
-from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.request import AGRequest
 from agtwisted.streams.demux import StreamDemux
 from agtwisted.streams.emitter import AsyncStreamEmitter

@@ -104,7 +104,9 @@ class ServerOptions:
     inboundHighWaterMark: int = option(
         256, "int", "messages of one client that may wait for the application; above, the client is not read any more"
     )
-    inboundHighWaterBytes: int = option(1048576, "int", "the same in bytes", "bytes")
+    inboundHighWaterBytes: int = option(
+        1048576, "int", "bytes of them that may wait", "bytes"
+    )
     outboundBufferLimit: int | None = option(
         1048576, "int", "what may wait for a client that does not read; past it, the client is closed with 4100",
         "bytes"

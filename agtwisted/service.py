@@ -57,7 +57,7 @@ class AGService(Service):
         @return: fires when the server listens everywhere; fails with what one of these steps fails with, and then
             listens nowhere.
         """
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]
         self._starting = Deferred.fromCoroutine(self._start())
         done: Deferred[None] = Deferred()
         self._starting.addBoth(self._started, done)
@@ -69,7 +69,7 @@ class AGService(Service):
 
         @return: fires when all of it is done.
         """
-        super().stopService()
+        super().stopService()  # type: ignore[no-untyped-call]
         return Deferred.fromCoroutine(self._stop())
 
     @staticmethod

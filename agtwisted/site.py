@@ -13,6 +13,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint, serverFromString
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 from twisted.web.static import Data, File
@@ -62,9 +63,9 @@ class AGResource:
             request.setResponseCode(501)
             request.setHeader(b"content-type", b"text/plain; charset=utf-8")
             return b"Not Implemented"
-        protocol = self._factory.buildProtocol(request.transport.getPeer())
-        channel = request.channel
+        channel: Any = request.channel
         transport, channel.transport = channel.transport, None
+        protocol = self._factory.buildProtocol(transport.getPeer())
         transport.unregisterProducer()  # that was the HTTP channel
         _takeOver(transport, protocol)
         protocol.makeConnection(transport)
@@ -117,7 +118,7 @@ class _Front:
         """
         if request.uri.partition(b"?")[0] in self._paths and isUpgrade(request):
             return self._endpoint  # type: ignore[no-any-return]
-        return self._behind.getChildWithDefault(name, request)
+        return self._behind.getChildWithDefault(name, request)  # type: ignore[no-any-return]
 
     def putChild(self, path: bytes, child: IResource) -> None:
         """
@@ -197,7 +198,10 @@ def rememberPort(server: AGServer, port: IListeningPort) -> None:
         server.listeningPort = port
         server.sourcePort = getattr(address, "port", None)
         server.host = getattr(address, "host", None)
-        server.secure = "TLS" in type(port).__name__ or getattr(port, "_type", "") == "TLS"
+        # An ssl: endpoint listens with a port of its own kind, a tls: endpoint with a factory around ours.
+        server.secure = getattr(port, "_type", "") == "TLS" or isinstance(
+            getattr(port, "factory", None), TLSMemoryBIOFactory
+        )
 
 
 class _HealthCheck(Resource):
@@ -208,7 +212,7 @@ class _HealthCheck(Resource):
     isLeaf = True
 
     def __init__(self, isHealthy: Callable[[], bool]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._isHealthy = isHealthy
 
     def render_GET(self, request: Request) -> bytes:
@@ -234,7 +238,7 @@ class _Page(File):
         """
         request.setHeader(b"content-security-policy", _CONTENT_SECURITY_POLICY)
         request.setHeader(b"x-content-type-options", b"nosniff")
-        return super().render_GET(request)
+        return super().render_GET(request)  # type: ignore[no-untyped-call]
 
 
 def standaloneSite(server: AGServer, *, console: bool = True, static: str | None = None) -> Site:

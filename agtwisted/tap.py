@@ -21,12 +21,13 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from agtwisted.errors import InvalidOptionsError
-from agtwisted.options import ServerOptions
+from agtwisted.options import SCServerOptions, ServerOptions
 from agtwisted.process import tuneGarbageCollector, useLeanPolling, useMonotonicClock
 from agtwisted.protocol.codecs import JSONCodec
 from agtwisted.server.server import AGServer
 from agtwisted.service import AGService
 from agtwisted.site import standaloneSite
+from agtwisted.v14.server import SCServer
 
 log = Logger()
 
@@ -50,7 +51,18 @@ def _explanation(option: Field[Any]) -> str:
     return "; ".join(parts)
 
 
-_OPTIONS = {kebabCase(each.name): each for each in fields(ServerOptions) if each.metadata["commandLine"]}
+def _offered(type: Any) -> dict[str, Field[Any]]:
+    return {kebabCase(each.name): each for each in fields(type) if each.metadata["commandLine"]}
+
+
+#: The servers by the version of their API, each with what its options are merged into.
+_APIS: dict[str, tuple[type[AGServer], type[ServerOptions]]] = {
+    "v20": (AGServer, ServerOptions),
+    "v14": (SCServer, SCServerOptions),
+}
+
+#: The options of all of them.
+_OPTIONS = _offered(SCServerOptions) | _offered(ServerOptions)
 
 
 def _read(option: Field[Any], text: str) -> Any:
@@ -87,19 +99,20 @@ class Options(UsageOptions):
     ]
     optParameters = [
         ["port", "p", None, "TCP port to listen at; default 8000 if no --endpoint is given"],
-        ["app", "a", None, "package.module:function that is called with the AGServer before it listens"],
+        ["app", "a", None, "package.module:function that is called with the server before it listens"],
+        ["api", None, "v20", "the server's API: v20 for an AGServer, v14 for the SCServer of SocketCluster 14"],
         ["static", "s", None, "folder whose files are served at /, instead of the page to try it out with"],
         *([name, None, None, _explanation(option)] for name, option in _OPTIONS.items()),
     ]
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self["endpoints"] = []
 
     def opt_endpoint(self, description: str) -> None:
         """
-        description of a Twisted server endpoint to listen at, e.g. "ssl:443:privateKey=key.pem:certKey=cert.pem"; may be given several
-        times
+        description of a Twisted server endpoint to listen at, e.g. "ssl:443:privateKey=key.pem:certKey=cert.pem"; may
+        be given several times
         """
         self["endpoints"].append(description)
 
@@ -121,8 +134,11 @@ class Options(UsageOptions):
         if self["port"] is not None or not self["endpoints"]:
             self["endpoints"].insert(0, self._portEndpoint())
         self["application"] = _application(self["app"])
+        if self["api"] not in _APIS:
+            raise UsageError(f"--api: {self['api']!r} is none of {', '.join(_APIS)}")
+        self["serverType"], optionsType = _APIS[self["api"]]
         try:
-            ServerOptions.merged(given)
+            optionsType.merged(given)
         except InvalidOptionsError as error:
             raise UsageError(str(error)) from error
         self["serverOptions"] = given
@@ -204,12 +220,12 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    server = AGServer(reactor, **options["serverOptions"])
+    server: AGServer = options["serverType"](reactor, **options["serverOptions"])
     _logErrors(server)
     if options["application"] is None:
-        _serveConsole(server)
-    # The page speaks JSON.
-    hasConsole = not options["no-console"] and isinstance(server.codec, JSONCodec)
+        _serveCallbacks(server) if isinstance(server, SCServer) else _serveConsole(server)
+    # The page speaks JSON, and version 2 of the protocol.
+    hasConsole = not options["no-console"] and isinstance(server.codec, JSONCodec) and server.protocolVersion != 1
     hint = "" if not hasConsole or options["static"] else "Open http://localhost:{port}/ to try it out."
     site = standaloneSite(server, console=hasConsole, static=options["static"])
     return _Program(server, options["endpoints"], options["application"], site, hint=hint)
@@ -229,6 +245,27 @@ def _logErrors(server: AGServer) -> None:
     Deferred.fromCoroutine(warnings())
 
 
+def _greeting(socket: Any, data: Any) -> dict[str, Any]:
+    name = data.get("name") if isinstance(data, dict) else data
+    return {"greeting": f"Hello {name or 'world'}", "from": socket.id}
+
+
+def _time() -> dict[str, Any]:
+    return {"time": datetime.now(UTC).isoformat(timespec="milliseconds")}
+
+
+def _serveCallbacks(server: SCServer) -> None:
+    """
+    The same two procedures with version 14's API.
+    """
+
+    def connected(socket: Any) -> None:
+        socket.on("hello", lambda data, respond: respond(None, _greeting(socket, data)))
+        socket.on("time", lambda data, respond: respond(None, _time()))
+
+    server.on("connection", connected)
+
+
 def _serveConsole(server: AGServer) -> None:
     """
     Two procedures for the console page to call, where there is no application.
@@ -236,13 +273,11 @@ def _serveConsole(server: AGServer) -> None:
 
     async def hello(socket: Any) -> None:
         async for request in socket.procedure("hello"):
-            data = request.data
-            name = data.get("name") if isinstance(data, dict) else data
-            request.end({"greeting": f"Hello {name or 'world'}", "from": socket.id})
+            request.end(_greeting(socket, request.data))
 
     async def tellTime(socket: Any) -> None:
         async for request in socket.procedure("time"):
-            request.end({"time": datetime.now(UTC).isoformat(timespec="milliseconds")})
+            request.end(_time())
 
     async def connections() -> None:
         async for event in server.listener("connection"):

@@ -70,11 +70,11 @@ from agtwisted.errors import BadConnectionError, dehydrateError, hydrateError
 from agtwisted.interfaces import ITransport
 from agtwisted.protocol.dialects import V1, V2
 from agtwisted.protocol.frames import BINARY, frame, textFrame
+from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.statuses import HUNG_UP, NORMAL
 from agtwisted.protocol.upgrade import HandshakeDenied, UpgradeRequest
 from agtwisted.server.server import AGServer
 from agtwisted.server.serversocket import AGServerSocket
-from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.sockets.outbox import Outbox
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
 
@@ -125,7 +125,8 @@ class FakeTransport:
 
     @ivar isPlain: whether finished frames may be sent as they are.
     @ivar isOpen: whether messages can be sent.
-    @ivar isReading: whether the server reads; while it does not, a client's messages wait (L{FakeClient} delivers all the same).
+    @ivar isReading: whether the server reads; while it does not, a client's messages wait (L{FakeClient} delivers all
+        the same).
     @ivar request: the upgrade request.
     @ivar bytesReceived: how many bytes of messages have come from the client.
     """
@@ -219,8 +220,8 @@ class FakeClient:
     """
     A client of a server in the same process. L{connect} makes it.
 
-    It speaks the version of the protocol that its server speaks (if that takes both, the one it is told), keeps the token
-    that it is given, and answers pings.
+    It speaks the version of the protocol that its server speaks (if that takes both, the one it is told), keeps the
+    token that it is given, and answers pings.
 
     @ivar socket: the server's end of the connection, C{None} until the WebSocket connection is open.
     @ivar state: C{"connecting"}, C{"open"} once the server has accepted C{#handshake}, or C{"closed"}.

@@ -55,7 +55,8 @@ _SWITCHING = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
 )
 
-#: Bytes that are read at once. A buffer of the default size, 64 KiB, costs more to allocate than a small message to process.
+#: Bytes that are read at once. A buffer of the default size, 64 KiB, costs more to allocate than a small message to
+#: process.
 _READ_SIZE = 16384
 
 _FINAL_TEXT = 0x81
@@ -71,8 +72,7 @@ def _internalsAreThere() -> bool:
     """
     autobahnHas = all(
         hasattr(WebSocketProtocol, name)
-        for name in ("_dataReceived", "processData", "succeedHandshake", "_fail_connection", "sendCloseFrame", "sendData")
-        if name != "succeedHandshake"
+        for name in ("_dataReceived", "processData", "_fail_connection", "sendCloseFrame", "sendData")
     ) and hasattr(WebSocketServerProtocol, "succeedHandshake")
     twistedHas = all(hasattr(Connection, name) for name in ("dataBuffer", "offset", "TLS"))
     return autobahnHas and twistedHas
@@ -85,7 +85,7 @@ if not fastPaths:
 
 
 @implementer(ITransport)
-class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
+class AGServerProtocol(WebSocketServerProtocol):
     """
     One WebSocket connection: the transport of an L{agtwisted.AGServerSocket}.
 
@@ -113,6 +113,8 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
     #: The socket to offer data to directly, if there is nothing between it and the transport.
     _directTransport: Any = None
     request: Any = None
+    transport: Any
+    message_data: Any
     bytesReceived = 0
     current_frame: Any = None
     inside_message = False
@@ -123,7 +125,7 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         """
 
     @cached_property
-    def utf8validator(self) -> Any:
+    def utf8validator(self) -> Any:  # type: ignore[override]
         """
         Autobahn's validator, made when its parser first needs one.
         """
@@ -230,9 +232,9 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         Send finished frames.
         """
         if self.state == _OPEN:
-            self._send(data)
+            self._offer(data)
 
-    def _send(self, data: bytes) -> None:
+    def _offer(self, data: bytes) -> None:
         """
         Offer data to the kernel at once, if nothing waits for it there, else to the transport.
         """
@@ -299,7 +301,7 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         """
         if self._receiver is not None:
             self._receiver.flush()
-        self._send(data)
+        self._offer(data)
 
     # ---- the WebSocket handshake
 
@@ -353,7 +355,9 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         offered = head.headers.get("sec-websocket-protocol", "")
         self.websocket_protocols = [each.strip() for each in offered.split(",") if each.strip()]
         extensions = head.headers.get("sec-websocket-extensions")
-        self.websocket_extensions = [] if extensions is None else self._parseExtensionsHeader(extensions)
+        self.websocket_extensions = []
+        if extensions is not None:
+            self.websocket_extensions = self._parseExtensionsHeader(extensions)  # type: ignore[no-untyped-call]
 
     def _accept(self, _: object) -> None:
         self._isVerifying = False
@@ -371,7 +375,7 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
         """
         accepted = b64encode(sha1(self._wskey.encode("ascii") + self._WS_MAGIC).digest())
         chosen = b"" if subprotocol is None else b"\r\nSec-WebSocket-Protocol: " + subprotocol.encode("latin-1")
-        self._send(_SWITCHING + accepted + chosen + b"\r\n\r\n")
+        self._offer(_SWITCHING + accepted + chosen + b"\r\n\r\n")
         self.websocket_protocol_in_use = subprotocol
         self.state = _OPEN
         self.onOpen()
@@ -524,8 +528,8 @@ class AGServerProtocol(WebSocketServerProtocol):  # type: ignore[misc]
 
     def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> None:
         """
-        The peer closes the connection, or answers our closing it. (Autobahn would drop the connection before our own close
-        frame is out.)
+        The peer closes the connection, or answers our closing it. (Autobahn would drop the connection before our own
+        close frame is out.)
         """
         if self.state == _OPEN:
             fault = closeFault(code, reasonRaw)
@@ -597,7 +601,7 @@ class _WheelTimers:
         return self._wheel.schedule(delay, lambda: function(*arguments))
 
 
-class AGServerFactory(WebSocketServerFactory):  # type: ignore[misc]
+class AGServerFactory(WebSocketServerFactory):
     """
     Makes the WebSocket protocols of a server; any endpoint may listen with it.
 
@@ -611,13 +615,13 @@ class AGServerFactory(WebSocketServerFactory):  # type: ignore[misc]
         """
         @param agServer: an L{agtwisted.AGServer}.
         """
-        super().__init__(server=None, reactor=reactor)
+        super().__init__(server=None, reactor=reactor)  # type: ignore[no-untyped-call]
         self.agServer = agServer
         self.site = site
         self.paths = agServer.paths
         self._batched_timer = _WheelTimers(agServer.wheel)
         self._setProtocolOptions()
-        self.protocol = type("AGServerProtocol", (AGServerProtocol,), self._defaults())
+        self.protocol: Any = type("AGServerProtocol", (AGServerProtocol,), self._defaults())
 
     def _defaults(self) -> dict[str, Any]:
         """
@@ -660,7 +664,7 @@ class AGServerFactory(WebSocketServerFactory):  # type: ignore[misc]
         """
         Somebody listens with this factory: the server has to be ready.
         """
-        super().doStart()
+        super().doStart()  # type: ignore[no-untyped-call]
         self.agServer.start().addErrback(
             lambda failure: log.failure("The server could not be started.", failure)
         )

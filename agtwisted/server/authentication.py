@@ -101,7 +101,7 @@ def tokenError(error: Exception) -> SCError:
     else:
         found = AuthTokenError(message)
     # A token that is not active yet is good all the same.
-    found.isBadToken = name != "NotBeforeError"  # type: ignore[attr-defined]
+    found.isBadToken = name != "NotBeforeError"  # type: ignore[union-attr]
     return found
 
 

@@ -125,7 +125,7 @@ class AGSimpleBroker(AsyncStreamEmitter):
         delivered: Deferred[None] | None = None
         if self._hub.isSubscribed(channelName):
             try:
-                publication.message
+                _ = publication.message
             except Exception as error:
                 self.emitEvent("error", error=error)
                 return succeed(None)

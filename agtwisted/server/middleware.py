@@ -134,7 +134,8 @@ class AGAction:
         Let the action go on.
 
         @param data: what it goes on with instead of its own data.
-        @param options: for C{PUBLISH_OUT}, C{{"useCache": True}} says that the encoded publication may be sent as it is.
+        @param options: for C{PUBLISH_OUT}, C{{"useCache": True}} says that the encoded publication may be sent as it
+            is.
         @raise InvalidActionError: it has been decided on.
         """
         if self._decide("allowed", "allow"):

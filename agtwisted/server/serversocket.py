@@ -7,6 +7,7 @@ In the reference: C{AGServerSocket}.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -547,6 +548,9 @@ class AGServerSocket(AGSocket):
         if event != "#publish" or not self.server.hasMiddleware(OUTBOUND):
             return super()._processTransmit(event, data, cached)
         packet = dict(data) if isinstance(data, dict) else {}
+        # Other recipients have the same data: what middleware does to it must reach nobody else.
+        if "data" in packet:
+            packet["data"] = deepcopy(packet["data"])
         action = AGAction(AGAction.PUBLISH_OUT, self, channel=packet.get("channel"), data=packet.get("data"))
         return unfinished(Deferred.fromCoroutine(self._passOutboundMiddleware(action, packet, cached)))
 
@@ -558,7 +562,6 @@ class AGServerSocket(AGSocket):
         except Blocked:
             return
         useCache = isinstance(allowed.options, dict) and allowed.options.get("useCache")
-        # The packet is this recipient's own: what middleware puts into it reaches nobody else.
         if allowed.data is not NO_DATA:
             packet["data"] = allowed.data
         if self.state == OPEN:

@@ -5,9 +5,10 @@ The channels that a socket is subscribed to.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.python.failure import Failure
 
 from agtwisted.errors import BrokerError, InvalidActionError, describe
 from agtwisted.sockets.socket import OPEN
@@ -106,7 +107,12 @@ def unsubscribeFromAll(socket: AGServerSocket, channels: Iterable[str]) -> Defer
         subscribed to one of them.
     """
     waiting = [Deferred.fromCoroutine(unsubscribe(socket, channel)) for channel in channels]
-    return gatherResults(waiting, consumeErrors=True).addErrback(lambda failure: failure.value.subFailure)
+    return gatherResults(waiting, consumeErrors=True).addErrback(_firstFailure)
+
+
+def _firstFailure(failure: Failure) -> Failure:
+    error: Any = failure.value
+    return cast(Failure, error.subFailure)
 
 
 def _unsubscribeFailed(channel: str, error: Exception) -> BrokerError:

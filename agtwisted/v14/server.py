@@ -13,7 +13,6 @@ from twisted.internet.defer import Deferred
 
 from agtwisted.errors import InvalidActionError, InvalidArgumentsError, ServerProtocolError
 from agtwisted.options import SCServerOptions
-from agtwisted.protocol.codecs import JSONCodec
 from agtwisted.protocol.dialects import DIALECTS14
 from agtwisted.protocol.upgrade import HandshakeDenied, UpgradeRequest
 from agtwisted.server.broker import AGSimpleBroker
@@ -98,13 +97,6 @@ class SCServer(CallbackEmitter, AGServer):
 
     def _makeBrokerEngine(self) -> SCSimpleBroker:
         return SCSimpleBroker(turns=self.turns)
-
-    @property
-    def hasDefaultCodec(self) -> bool:
-        """
-        Whether messages are JSON.
-        """
-        return isinstance(self.codec, JSONCodec)
 
     # ---- events
 

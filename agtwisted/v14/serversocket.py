@@ -158,12 +158,6 @@ class SCServerSocket(CallbackEmitter, AGServerSocket):
         if isExpired(self.authToken):
             self.deauthenticate()
 
-    def _sendPing(self) -> None:
-        if self._dialect.ping and not self.server.hasDefaultCodec:
-            self.sendObject(self._dialect.ping.decode())
-        else:
-            super()._sendPing()
-
     # ---- the handshake
 
     @property
