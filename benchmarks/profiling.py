@@ -97,8 +97,8 @@ class Profiling:
         Let the server count by itself.
         """
         profile = self._folder / "profile"
-        wrapper = (sys.executable, "-m", "cProfile", "-o", str(profile))
-        with startOurs(self._scenario, self._folder, self._serverCore, wrapper) as server:
+        options = (f"--profile={profile}", "--profiler=cprofile", "--savestats")
+        with startOurs(self._scenario, self._folder, self._serverCore, options) as server:
             self._load(server)
         statistics = pstats.Stats(str(profile))
         statistics.sort_stats("tottime").print_stats(rows)

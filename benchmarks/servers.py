@@ -250,17 +250,15 @@ def twistd() -> str:
     return found
 
 
-def startOurs(
-    scenario: Scenario, folder: Path, core: int | None, wrapper: tuple[str, ...] = ()
-) -> Server:
+def startOurs(scenario: Scenario, folder: Path, core: int | None, options: tuple[str, ...] = ()) -> Server:
     """
     @param folder: for temporary files.
-    @param wrapper: a command that is to run the server's.
+    @param options: more options of twistd itself.
     @return: C{twistd agserver}, of this checkout.
     """
     address = Address(scenario.transport, folder)
     application = ["--app", f"benchmarks.application:{scenario.variant}", "--endpoint", address.endpoint()]
-    command = [*wrapper, twistd(), "-n", "--pidfile=", "agserver", *application]
+    command = [twistd(), "-n", "--pidfile=", *options, "agserver", *application]
     return Server(command, {"PYTHONPATH": str(ROOT)}, address, core)
 
 
