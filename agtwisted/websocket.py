@@ -4,13 +4,13 @@ The WebSocket layer: Autobahn's server protocol as the transport of sockets.
 This is the only module that knows Autobahn. Its parser handles everything unusual; what is usual takes two short ways
 round it:
 
-  - I{in}: small, final, masked text frames that are complete in what was received are taken straight from there, several
-    at a time. Anything else is handed to Autobahn from that byte on.
-  - I{out}: frames are finished when they arrive here. If the TCP transport has nothing buffered, the kernel is offered them
-    at once, which saves two rounds through the poller; what it does not take goes the ordinary way.
+  - I{in}: small, final, masked text frames that are complete in what was received are taken straight from there,
+    several at a time. Anything else is handed to Autobahn from that byte on.
+  - I{out}: frames are finished when they arrive here. If the TCP transport has nothing buffered, the kernel is offered
+    them at once, which saves two rounds through the poller; what it does not take goes the ordinary way.
 
-Both lean on internals of Autobahn and Twisted, which are checked when this module is imported; if one is missing, everything
-takes the ordinary way.
+Both lean on internals of Autobahn and Twisted, which are checked when this module is imported; if one is missing,
+everything takes the ordinary way.
 """
 
 from __future__ import annotations
