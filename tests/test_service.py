@@ -101,8 +101,8 @@ class ServiceTests(SynchronousTestCase):
 
     def test_order(self) -> None:
         """
-        First the application, then the broker, then listening, each after the one before is done; the other way round to
-        stop.
+        First the application, then the broker, then listening, each after the one before is done; the other way round
+        to stop.
         """
         application: Deferred[None] = Deferred()
         self.brokerStarted = Deferred()
@@ -239,18 +239,17 @@ class ServiceTests(SynchronousTestCase):
 
     def test_stuckClient(self) -> None:
         """
-        A client that does not answer the close is waited for for a while, then dropped; the broker stops after that, and
-        nothing is logged as an error.
+        A client that does not answer the close is waited for for a while, then dropped; the broker stops after that,
+        and nothing is logged as an error.
         """
         service = self.service(Endpoint(self.steps, "one"))
         service.startService()
         stuck, other = self.client(), self.client()
         assert stuck.socket is not None
         transport: Any = stuck.socket.socket
-        gone: Deferred[None] = Deferred()
         aborted: list[bool] = []
         transport.close = lambda code, reason: None
-        transport.whenLost = lambda: gone
+        transport.whenLost = Deferred
         transport.abort = lambda: aborted.append(True)
         self.steps.clear()
         stopped = service.stopService()
@@ -260,7 +259,6 @@ class ServiceTests(SynchronousTestCase):
         self.reactor.advance(0.2)
         self.successResultOf(stopped)
         self.assertEqual((self.steps, aborted, other.closeCode), (["stop one", "stop broker"], [True], 1001))
-        del gone, transport, stuck
         gc.collect()
         self.assertEqual(self.flushLoggedErrors(), [])
 

@@ -421,7 +421,8 @@ class ProcessTests(SynchronousTestCase):
 
     def test_twist(self) -> None:
         """
-        C{python -m twisted agserver} serves; SIGTERM ends it in good order, and then, as Twisted has it, by that signal.
+        C{python -m twisted agserver} serves; SIGTERM ends it in good order, and then, as Twisted has it, by that
+        signal.
         """
         self.checkProcess("-m", "twisted", "--log-format=text", "agserver")
 

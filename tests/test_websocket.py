@@ -310,7 +310,29 @@ class FrameTests(WebSocketTestCase):
         Messages of all sizes around the limits of headers, tables and fast paths.
         """
         overhead = len('{"event":"x","data":""}')
-        for size in (0, 100, 101, 102, 103, 104, 125, 126, 127, 128, 129, 4000, 4090, 4096, 4100, 16380, 16384, 16390, 65535, 65536, 70000):
+        for size in (
+            0,
+            100,
+            101,
+            102,
+            103,
+            104,
+            125,
+            126,
+            127,
+            128,
+            129,
+            4000,
+            4090,
+            4096,
+            4100,
+            16380,
+            16384,
+            16390,
+            65535,
+            65536,
+            70000,
+        ):
             texts = ["a" * max(0, size - overhead), "b"]
             self.check(b"".join(packet("x", text) for text in texts), texts)
 
@@ -653,7 +675,9 @@ class DirectTests(WebSocketTestCase):
         found = frames(got)
         self.assertEqual([opcode for opcode, _ in found if opcode != PONG], [TEXT, TEXT, TEXT, CLOSE])
         self.assertEqual([payload for opcode, payload in found if opcode == PONG], [b"p"])
-        self.assertEqual([payload for _, payload in found if len(payload) < 20 and payload != b"p"][:2], [b'{"event":"y"}', b""])
+        self.assertEqual(
+            [payload for _, payload in found if len(payload) < 20 and payload != b"p"][:2], [b'{"event":"y"}', b""]
+        )
         self.assertEqual(json.loads(found[0][1])["data"], big)
 
     def test_broken(self) -> None:

@@ -34,7 +34,9 @@ def upgradeRequest(
     """
     fields: dict[str, str | None] = dict(HEADERS)
     for name, value in headers.items():
-        key = next((known for known in fields if known.lower() == name.replace("_", "-").lower()), name.replace("_", "-"))
+        key = next(
+            (known for known in fields if known.lower() == name.replace("_", "-").lower()), name.replace("_", "-")
+        )
         fields[key] = value
     lines = [f"{name}: {value}" for name, value in fields.items() if value is not None]
     return "\r\n".join([f"{method} {path} HTTP/{version}", *lines, "", ""]).encode("latin-1")

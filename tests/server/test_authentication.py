@@ -93,7 +93,8 @@ class HandshakeTokenTests(ServerTestCase):
 
     def test_otherKey(self) -> None:
         """
-        C27, C28: A token of another key is an auth error of a connection that succeeds; the client is told to forget it.
+        C27, C28: A token of another key is an auth error of a connection that succeeds; the client is told to forget
+        it.
         """
         seen = self.record(self.server, *SERVER_EVENTS, "warning")
         token = self.sign({"name": "bob"}, "other")
@@ -297,8 +298,8 @@ class MiddlewareTests(ServerTestCase):
 
     def test_blockedAtHandshake(self) -> None:
         """
-        C55: Blocking gives a connection that succeeds, not authenticated, with the error as auth error; the token is not
-        to be forgotten unless the error says so.
+        C55: Blocking gives a connection that succeeds, not authenticated, with the error as auth error; the token is
+        not to be forgotten unless the error says so.
         """
         error = self.block(isBadToken=False)
         warnings = self.record(self.server, "warning")
@@ -388,7 +389,8 @@ class SetAuthTokenTests(ServerTestCase):
 
     def test_switch(self) -> None:
         """
-        C31: Another token switches the user: C{authenticate} again, and neither C{deauthenticate} nor a change of state.
+        C31: Another token switches the user: C{authenticate} again, and neither C{deauthenticate} nor a change of
+        state.
         """
         client, socket = self.connect(authToken=self.sign({"name": "bob"}))
         seen = self.record(socket, *SOCKET_EVENTS)

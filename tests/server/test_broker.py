@@ -136,7 +136,9 @@ class BrokerTests(ServerTestCase):
             self.successResultOf(self.broker.unsubscribeClient(subscriber, "news"))
         self.settle()
         self.assertEqual(self.other.calls, [("subscribe", "news"), ("unsubscribe", "news")])
-        self.assertEqual([(name, event.channel) for name, event in seen], [("subscribe", "news"), ("unsubscribe", "news")])
+        self.assertEqual(
+            [(name, event.channel) for name, event in seen], [("subscribe", "news"), ("unsubscribe", "news")]
+        )
         self.assertEqual((self.broker.subscriptions(), self.broker.isSubscribed("news")), ([], False))
         self.successResultOf(self.broker.unsubscribeClient(one, "unknown"))
 

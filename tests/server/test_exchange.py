@@ -75,13 +75,18 @@ class ExchangeTests(ServerTestCase):
         Exchange and channel emit C{subscribe} and C{unsubscribe}, each once.
         """
         channel = self.exchange.channel("news")
-        seen, channelSeen = self.record(self.exchange, "subscribe", "unsubscribe"), self.record(channel, "subscribe", "unsubscribe")
+        seen, channelSeen = (
+            self.record(self.exchange, "subscribe", "unsubscribe"),
+            self.record(channel, "subscribe", "unsubscribe"),
+        )
         for _ in range(2):
             channel.subscribe()
         for _ in range(2):
             channel.unsubscribe()
         self.settle()
-        self.assertEqual([(name, event.channel) for name, event in seen], [("subscribe", "news"), ("unsubscribe", "news")])
+        self.assertEqual(
+            [(name, event.channel) for name, event in seen], [("subscribe", "news"), ("unsubscribe", "news")]
+        )
         self.assertEqual(names(channelSeen), ["subscribe", "unsubscribe"])
         self.assertIsNone(self.successResultOf(self.exchange.unsubscribe("news")))
 

@@ -67,7 +67,9 @@ class StatusTests(ServerTestCase):
         def spoil(event: Any) -> None:
             event.id = "spoilt"
 
-        self.collect(self.server.listener("handshake"), lambda event: self.collect(event.socket.listener("connect"), spoil))
+        self.collect(
+            self.server.listener("handshake"), lambda event: self.collect(event.socket.listener("connect"), spoil)
+        )
         serverSeen = self.record(self.server, "connection")
         client, socket = self.connect()
         self.assertEqual((client.packets[0]["data"]["id"], serverSeen[0][1].id), (socket.id, socket.id))
@@ -163,9 +165,7 @@ class OrderTests(ServerTestCase):
         self.assertEqual((client.state, received), ("connecting", [1]))
         early = client.subscribe("news")
         error = self.failureResultOf(early, InvalidActionError).value
-        self.assertEqual(
-            error.message, "Cannot subscribe socket to a channel before it has completed the handshake"
-        )
+        self.assertEqual(error.message, "Cannot subscribe socket to a channel before it has completed the handshake")
         self.successResultOf(client.handshake())
         self.successResultOf(client.subscribe("news"))
 
@@ -339,8 +339,8 @@ class MiddlewareTests(ServerTestCase):
 
     def test_blockedSC(self) -> None:
         """
-        F99, F100: A blocked C{#handshake} is answered with the error, which carries the code; then the connection closes
-        with 4008 and the server warns of the block first.
+        F99, F100: A blocked C{#handshake} is answered with the error, which carries the code; then the connection
+        closes with 4008 and the server warns of the block first.
         """
         error = InvalidActionError("Not you")
         self.server.setMiddleware(

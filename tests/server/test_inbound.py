@@ -133,9 +133,7 @@ class ApplicationEventTests(ServerTestCase):
         """
         client, socket = self.connect()
         received: list[Any] = []
-        self.collect(
-            socket.receiver("first"), lambda _: self.collect(socket.receiver("second"), received.append)
-        )
+        self.collect(socket.receiver("first"), lambda _: self.collect(socket.receiver("second"), received.append))
         client.send({"event": "first"}, {"event": "second", "data": 1}, {"event": "second", "data": 2})
         self.assertEqual(received, [1, 2])
         self.assertEqual(socket.getInboundBackpressure(), 0)
@@ -158,9 +156,7 @@ class MalformedTests(ServerTestCase):
             client.send({"event": event, "data": data, "cid": 5}, {"event": event, "data": data})
             answers = client.takePackets()
             self.assertEqual([answer["rid"] for answer in answers], [5], data)
-            self.assertEqual(
-                (answers[0]["error"]["name"], answers[0]["error"]["message"]), (wrong, message), data
-            )
+            self.assertEqual((answers[0]["error"]["name"], answers[0]["error"]["message"]), (wrong, message), data)
             self.assertEqual([type(error.error).__name__ for _, error in errors], [wrong] * 2, data)
         self.successResultOf(client.subscribe("good"))
         self.successResultOf(client.publish("good", 1))

@@ -187,7 +187,8 @@ class StartTests(ServerTestCase):
 
     def test_close(self) -> None:
         """
-        A3: Closing drops all connections, pending ones too, and stops the broker; afterwards the server can start again.
+        A3: Closing drops all connections, pending ones too, and stops the broker; afterwards the server can start
+        again.
         """
         client, _ = self.connect()
         pending = connect(self.server, handshake=False)

@@ -70,7 +70,9 @@ class SendingTests(ServerTestCase):
         socket.transmit("x", None)
         socket.transmit("x")
         self.assertEqual((client.packets, socket.getOutboundBackpressure()), ([], 3))
-        self.assertEqual(client.takePackets(), [{"event": "x", "data": {"a": 1}}, {"event": "x", "data": None}, {"event": "x"}])
+        self.assertEqual(
+            client.takePackets(), [{"event": "x", "data": {"a": 1}}, {"event": "x", "data": None}, {"event": "x"}]
+        )
         self.assertEqual(socket.getOutboundBackpressure(), 0)
 
     def test_transmitClosed(self) -> None:
@@ -96,9 +98,7 @@ class SendingTests(ServerTestCase):
         client.procedures["fail"] = lambda data: 1 // 0
         client.takePackets()
         answers = [socket.invoke("double", 4), socket.invoke("fail")]
-        self.assertEqual(
-            client.takePackets(), [{"event": "double", "cid": 1, "data": 4}, {"event": "fail", "cid": 2}]
-        )
+        self.assertEqual(client.takePackets(), [{"event": "double", "cid": 1, "data": 4}, {"event": "fail", "cid": 2}])
         self.assertEqual(self.successResultOf(answers[0]), 8)
         self.assertEqual(self.failureResultOf(answers[1]).value.name, "ZeroDivisionError")
 
@@ -157,7 +157,9 @@ class SendingTests(ServerTestCase):
         """
         client, socket = self.connect()
         outcomes: list[Any] = []
-        socket.invoke("x").addErrback(lambda _: socket.invoke("y")).addErrback(lambda failure: outcomes.append(failure.value.name))
+        socket.invoke("x").addErrback(lambda _: socket.invoke("y")).addErrback(
+            lambda failure: outcomes.append(failure.value.name)
+        )
         client.disconnect()
         self.assertEqual(outcomes, ["BadConnectionError"])
 
@@ -416,7 +418,10 @@ class ClosingTests(ServerTestCase):
         self.assertEqual((self.server.clientsCount, self.server.clients), (0, {}))
         socket.disconnect(4501)
         self.settle()
-        self.assertEqual([(name, event.code, event.reason) for name, event in seen], [("disconnect", 4500, "banned"), ("close", 4500, "banned")])
+        self.assertEqual(
+            [(name, event.code, event.reason) for name, event in seen],
+            [("disconnect", 4500, "banned"), ("close", 4500, "banned")],
+        )
         self.assertEqual(client.closeCode, 4500)
 
     def test_withoutReason(self) -> None:
@@ -564,7 +569,9 @@ class CleanUpTests(ServerTestCase):
         """
         client, socket = self.connect()
         heard: list[str] = []
-        ended = [self.collect(socket.listener(name), lambda _, name=name: heard.append(name)) for name in ("close", "end")]
+        ended = [
+            self.collect(socket.listener(name), lambda _, name=name: heard.append(name)) for name in ("close", "end")
+        ]
         procedures = self.collect(socket.procedure("x"), lambda _: None)
         client.disconnect()
         for each in (*ended, procedures):
@@ -719,7 +726,9 @@ class BatchingTests(ServerTestCase):
         self.assertEqual([packet["rid"] for packet in client.takePackets()], [1])
         for number in range(20):
             client.send({"event": "#subscribe", "data": {"channel": f"c{number}"}, "cid": 10 + number})
-        self.assertEqual((client.takePackets(), socket.getOutboundBackpressure(), socket.isBufferingBatch), ([], 20, True))
+        self.assertEqual(
+            (client.takePackets(), socket.getOutboundBackpressure(), socket.isBufferingBatch), ([], 20, True)
+        )
         self.clock.advance(0.05)
         self.assertEqual(client.takePackets(), [[{"rid": 10 + number} for number in range(20)]])
         self.clock.advance(0.2)
@@ -821,7 +830,9 @@ class BatchingTests(ServerTestCase):
         client.disconnect()
         for _ in range(20):
             self.clock.advance(0.1)
-        self.assertEqual((socket.isBatching, socket.isBufferingBatch, socket.getOutboundBackpressure()), (False, False, 0))
+        self.assertEqual(
+            (socket.isBatching, socket.isBufferingBatch, socket.getOutboundBackpressure()), (False, False, 0)
+        )
         self.assertEqual([call for call in self.clock.getDelayedCalls() if call.getTime() < 9], [])
 
 

@@ -39,7 +39,9 @@ class SubscribeTests(ServerTestCase):
         A socket without subscriptions says so.
         """
         _, socket = self.connect()
-        self.assertEqual((socket.subscriptions(), socket.isSubscribed("x"), socket.channelSubscriptionsCount), ([], False, 0))
+        self.assertEqual(
+            (socket.subscriptions(), socket.isSubscribed("x"), socket.channelSubscriptionsCount), ([], False, 0)
+        )
         self.assertEqual(socket.channelSubscriptions, {})
 
     def test_ownPublication(self) -> None:
@@ -136,7 +138,8 @@ class SubscribeTests(ServerTestCase):
         broker.subscribeSocket = lambda socket, channel: 1 // 0
         error = self.failureResultOf(client.subscribe("news"), BrokerError).value
         self.assertTrue(
-            error.message.startswith("Failed to subscribe socket to the news channel - ZeroDivisionError: "), error.message
+            error.message.startswith("Failed to subscribe socket to the news channel - ZeroDivisionError: "),
+            error.message,
         )
         self.assertEqual((socket.subscriptions(), socket.channelSubscriptionsCount), ([], 0))
         del broker.subscribeSocket
@@ -206,7 +209,9 @@ class UnsubscribeTests(ServerTestCase):
         errors = self.record(socket, "error")
         self.server.brokerEngine.unsubscribeSocket = lambda socket, channel: 1 // 0
         self.successResultOf(client.unsubscribe("news"))
-        self.assertEqual(([type(event.error) for _, event in errors], socket.subscriptions()), ([BrokerError], ["news"]))
+        self.assertEqual(
+            ([type(event.error) for _, event in errors], socket.subscriptions()), ([BrokerError], ["news"])
+        )
 
     def test_twiceAtOnce(self) -> None:
         """
