@@ -1,0 +1,3 @@
+"""
+Tests with clients that do everything wrong.
+"""
