@@ -130,18 +130,12 @@ class SCServerSocket(CallbackEmitter, AGServerSocket):
             if responseId is not None:
                 self._responseReceived(responseId, packet)
                 return
-        elif self._isEncodedPong(packet):
-            self._pongReceived()
+        elif packet.__class__ is str and self._isPong(packet, payload):
             return
         elif self._showsVersion(payload, isBinary):
             return
         if self.hasListeners("raw"):
             self.notify("raw", self.server.wire.text(payload, isBinary))
-
-    def _isEncodedPong(self, packet: object) -> bool:
-        # Other than in version 2, pings and pongs pass the codec.
-        pong = self._dialect.pong
-        return bool(pong) and packet.__class__ is str and packet == pong.decode()  # type: ignore[union-attr]
 
     def _responseReceived(self, responseId: Any, packet: dict[str, Any]) -> None:
         if responseId.__class__ is not int:
