@@ -200,10 +200,11 @@ class Hub:
         room = SLICE
         while room > 0 and self._waiting:
             channel = next(iter(self._waiting))
-            deliveries = self._waiting.pop(channel)
+            deliveries = self._waiting[channel]
             room -= self._deliverSlice(deliveries[0], min(room, SLICE // 4))
             if deliveries[0].done.called:
                 deliveries.popleft()
+            del self._waiting[channel]
             if deliveries:
                 self._waiting[channel] = deliveries  # behind the others
         self._isStepping = bool(self._waiting)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agtwisted.errors import InvalidActionError, dehydrateError
+from agtwisted.errors import InvalidActionError, InvalidMessageError, dehydrateError
 from agtwisted.protocol.nodata import NO_DATA
 
 
@@ -45,8 +45,9 @@ class AGRequest:
         self.sent = True
         if data is NO_DATA:
             self.socket.sendObject({"rid": self.id})
-        else:
-            self.socket.sendObject({"rid": self.id, "data": data})
+        elif self.socket.sendObject({"rid": self.id, "data": data}) is False:
+            failed = InvalidMessageError("The answer could not be encoded")
+            self.socket.sendObject({"rid": self.id, "error": dehydrateError(failed)})
 
     def error(self, error: object, options: object = None) -> None:
         """

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
 
-from agtwisted.errors import BadConnectionError
+from agtwisted.errors import BadConnectionError, InvalidMessageError
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.wire import Wire
 from agtwisted.sockets.batching import Batching
@@ -75,6 +75,7 @@ class AGSocket(SocketStreams):
         "_outbound",
         "_isInputClosed",
         "_isOutputClosed",
+        "_isOutputKilled",
         "_calls",
         "_batching",
         "_inboundMessageStream",
@@ -108,6 +109,7 @@ class AGSocket(SocketStreams):
         self._outbound = InOrder()
         self._isInputClosed = False
         self._isOutputClosed = False
+        self._isOutputKilled = False
         self._calls: Calls | None = None
         self._batching: Batching | None = None
         self._inboundMessageStream: WritableConsumableStream[Any] | None = None
@@ -343,7 +345,7 @@ class AGSocket(SocketStreams):
         """
         Let C{transmit} and C{invoke} send no more, and drop what waits.
         """
-        self._isOutputClosed = True
+        self._isOutputClosed = self._isOutputKilled = True
         for step in self._outbound.abandon():
             step()
         if self._outboundPacketStream is not None:
@@ -418,7 +420,7 @@ class AGSocket(SocketStreams):
         @return: fires with the data of the answer; fails with the error of the answer, with L{TimeoutError}, or with
             L{BadConnectionError} when the socket is not open or closes meanwhile.
         """
-        if self.state != OPEN:
+        if self.state != OPEN or self._isOutputClosed:
             error = self._notOpen("invoke", event)
             self.emitError(error)
             return fail(error)
@@ -431,6 +433,8 @@ class AGSocket(SocketStreams):
         return answered
 
     def _transmit(self, event: str, data: object, cached: str | bytes | None = None) -> None:
+        if self._isOutputClosed:
+            return
         if self._outbound.isWaiting:
             self._outbound.run(partial(self._processTransmit, event, data, cached))
             return
@@ -439,7 +443,7 @@ class AGSocket(SocketStreams):
             self._outbound.waitFor(waiting)
 
     def _processTransmit(self, event: str, data: object, cached: str | bytes | None) -> Waiting:
-        if self._isOutputClosed:
+        if self._isOutputKilled:
             return None
         if cached is not None:
             self.send(cached)
@@ -451,7 +455,7 @@ class AGSocket(SocketStreams):
         return None
 
     def _invoke(self, event: str, data: object, seconds: float, cached: str | bytes | None) -> Deferred[Any]:
-        if self._isOutputClosed:
+        if self._isOutputKilled:
             return fail(self._notOpen("invoke", event))
         if self._calls is None:
             self._calls = Calls(self._surroundings.wheel, self.turns)
@@ -467,7 +471,8 @@ class AGSocket(SocketStreams):
             packet["data"] = data
         if self._outboundPacketStream is not None:
             self._outboundPacketStream.write(packet)
-        self.sendObject(packet)
+        if not self.sendObject(packet):
+            self._calls.settle(callId, InvalidMessageError(f"The data of the {event} call could not be encoded"), None)
         return answered
 
     def _answered(self, result: Any) -> Any:
