@@ -875,3 +875,73 @@ class TurnTests(ServerTestCase):
         stuck.transmit("x")
         free.subscribe("news")
         self.successResultOf(free.publish("news", 1))
+
+
+class SlowConsumerTests(ServerTestCase):
+    """
+    Clients that do not read.
+    """
+
+    def setUp(self) -> None:
+        """
+        Have a client that does not read, and one that does.
+        """
+        super().setUp()
+        self.server = self.makeServer(outboundBufferLimit=1000, outboundBufferGrace=5000)
+        self.client, self.socket = self.connect()
+        self.other, _ = self.connect()
+        transport: Any = self.socket.socket
+        self.outbox = transport.outbox
+        self.outbox.pauseProducing()
+        self.seen = self.record(self.server, "slowConsumer")
+
+    def test_recovers(self) -> None:
+        """
+        A client that is over the limit and reads again within its grace time loses nothing.
+        """
+        self.socket.transmit("x", "a" * 1100)
+        self.socket.transmit("y")
+        self.clock.advance(4)
+        self.outbox.resumeProducing()
+        self.clock.advance(4)
+        self.assertEqual([packet.get("event") for packet in self.client.packets[1:]], ["x", "y"])
+        self.assertEqual((self.client.state, self.seen), ("open", []))
+
+    def test_graceOver(self) -> None:
+        """
+        One that does not is closed as a slow consumer: the event tells how much waited, and nobody else notices.
+        """
+        self.socket.transmit("x", "a" * 1100)
+        self.clock.advance(4.9)
+        self.assertEqual(self.socket.state, "open")
+        self.clock.advance(0.2)
+        self.assertEqual((self.socket.state, self.other.state), ("closed", "open"))
+        self.assertIs(self.seen[0][1].socket, self.socket)
+        self.assertGreater(self.seen[0][1].waitingBytes, 1000)
+        self.assertEqual(self.outbox.waitingBytes, 0)
+
+    def test_farOver(self) -> None:
+        """
+        Far over the limit there is no grace time.
+        """
+        self.socket.transmit("x", "a" * 2000)
+        self.settle()
+        self.assertEqual((self.socket.state, len(self.seen)), ("closed", 1))
+
+
+class VersionTests(ServerTestCase):
+    """
+    A server that takes both versions of the protocol.
+    """
+
+    def test_found(self) -> None:
+        """
+        A client shows its version by its first pong; from then on it gets its own kind of pings.
+        """
+        server = self.makeServer(protocolVersion="auto")
+        for version in (1, 2):
+            client, socket = self.connect(server, protocolVersion=version)
+            for _ in range(5):
+                self.clock.advance(8.1)
+            self.assertEqual((socket.protocolVersion, client.state), (version, "open"))
+            self.assertGreater(client.pingCount, 2)
