@@ -1,0 +1,144 @@
+"""
+Charts as SVG, readable on light and on dark pages: bars of ratios, and curves.
+
+They are plain text without fonts or scripts of their own, so that a change of the figures is a readable change of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from math import ceil, floor, log2, log10
+
+WIDTH = 860
+_STYLE = """
+  text { font: 13px system-ui, sans-serif; fill: #1f2933 }
+  .title { font-weight: 600; font-size: 15px }
+  .small { font-size: 11px; fill: #52606d }
+  .card { fill: #ffffff; stroke: #d9dee4 }
+  .grid { stroke: #e4e7eb }
+  .axis { stroke: #616e7c; stroke-width: 1.5 }
+  .better { fill: #2563eb } .worse { fill: #c2410c }
+  .range { stroke: #1f2933; stroke-width: 1.2; opacity: .55 }
+  .ours { fill: none; stroke: #2563eb; stroke-width: 2.5 } .node { fill: none; stroke: #7b8794; stroke-width: 2 }
+  .oursText { fill: #2563eb; font-weight: 600 } .nodeText { fill: #616e7c }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e4e7eb } .small { fill: #a8b3bf }
+    .card { fill: #1b1f24; stroke: #39424e } .grid { stroke: #333c47 } .axis { stroke: #9aa5b1 }
+    .better { fill: #4f8ff7 } .worse { fill: #f08a4b } .range { stroke: #e4e7eb }
+    .ours { stroke: #60a5fa } .node { stroke: #9aa5b1 } .oursText { fill: #7fb5ff } .nodeText { fill: #a8b3bf }
+  }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """
+    A ratio, and how far it went up and down.
+    """
+
+    label: str
+    value: float
+    least: float
+    greatest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """
+    A small chart: two curves over the same sizes.
+
+    @ivar label: what the sizes count, and what the curves show.
+    """
+
+    label: str
+    sizes: list[int]
+    node: list[float]
+    ours: list[float]
+
+
+def _document(height: int, title: str, body: Iterable[str]) -> str:
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">'
+    )
+    card = f'<rect class="card" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="6"/>'
+    return "\n".join([head, f"<title>{escape(title)}</title>", f"<style>{_STYLE}</style>", card, *body, "</svg>\n"])
+
+
+def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
+    attributes = f' class="{kind}"' if kind else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{attributes}>{escape(text)}</text>'
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{kind}"/>'
+
+
+def bars(title: str, caption: str, rows: list[Bar]) -> str:
+    """
+    Draw ratios around 1, on a scale on which twice and half are equally far away.
+
+    @param caption: said below the title.
+    @return: the SVG document.
+    """
+    left, right, top, step = 370, WIDTH - 70, 78, 24
+    low = floor(log2(min(1.0, *(row.value for row in rows))))
+    high = max(low + 1, ceil(log2(max(1.0, *(row.value for row in rows)))))
+    bottom = top + step * len(rows)
+
+    def place(ratio: float) -> float:
+        return left + (min(max(log2(ratio), low), high) - low) / (high - low) * (right - left)
+
+    body = [_text(20, 28, title, "title"), _text(20, 47, caption, "small")]
+    for power in range(low, high + 1):
+        x = place(2.0**power)
+        body += [_line(x, top - 6, x, bottom, "axis" if power == 0 else "grid")]
+        body += [_text(x, top - 11, f"{2.0**power:g}×", "small", "middle")]
+    for index, row in enumerate(rows):
+        y = top + step * index + 4
+        start, end = sorted((place(1), place(row.value)))
+        kind = "better" if row.value >= 1 else "worse"
+        body.append(_text(left - 30, y + 12, row.label, anchor="end"))
+        body.append(f'<rect class="{kind}" x="{start:.1f}" y="{y}" width="{end - start:.1f}" height="{step - 8}" rx="2"/>')
+        body.append(_line(place(row.least), y + 8, place(row.greatest), y + 8, "range"))
+        body.append(_text(max(end, place(row.greatest)) + 7, y + 12, f"{row.value:.1f}×"))
+    return _document(bottom + 20, title, body)
+
+
+def curves(title: str, caption: str, panels: list[Panel]) -> str:
+    """
+    Draw small charts, two in a row; both scales are logarithmic.
+
+    @return: the SVG document.
+    """
+    width, height = WIDTH // 2, 250
+    body = [_text(20, 28, title, "title"), _text(20, 47, caption, "small")]
+    for index, panel in enumerate(panels):
+        body += _panel(panel, width * (index % 2), 62 + height * (index // 2), width, height)
+    return _document(62 + height * ((len(panels) + 1) // 2) + 10, title, body)
+
+
+def _panel(panel: Panel, x: int, y: int, width: int, height: int) -> list[str]:
+    left, right, top, bottom = x + 62, x + width - 78, y + 30, y + height - 34
+    values = [*panel.node, *panel.ours]
+    low, high = floor(log10(min(values))), ceil(log10(max(values)))
+    first, last = log10(panel.sizes[0]), log10(panel.sizes[-1])
+
+    def across(size: int) -> float:
+        return left + (log10(size) - first) / (last - first) * (right - left)
+
+    def up(value: float) -> float:
+        return bottom - (log10(value) - low) / max(high - low, 1) * (bottom - top)
+
+    body = [_text(left - 42, y + 14, panel.label)]
+    for power in range(low, max(high, low + 1) + 1):
+        body += [_line(left, up(10.0**power), right, up(10.0**power), "grid")]
+        body += [_text(left - 7, up(10.0**power) + 4, f"{10.0**power:g} µs", "small", "end")]
+    for size in panel.sizes:
+        body.append(_text(across(size), bottom + 17, f"{size:g}", "small", "middle"))
+    for kind, name, points in (("node", "Node", panel.node), ("ours", "agtwisted", panel.ours)):
+        places = [(across(size), up(value)) for size, value in zip(panel.sizes, points, strict=True)]
+        body.append(f'<polyline class="{kind}" points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in places)}"/>')
+        body.append(_text(places[-1][0] + 8, places[-1][1] + 4, name, f"{kind}Text"))
+    return body
