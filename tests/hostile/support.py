@@ -49,6 +49,13 @@ async def application(server: AGServer) -> None:
         Deferred.fromCoroutine(_serve(event.socket))
 
 
+def begin(server: AGServer) -> None:
+    """
+    The same for C{twistd agserver --app}.
+    """
+    Deferred.fromCoroutine(application(server))
+
+
 async def _serve(socket: AGServerSocket) -> None:
     for name in ("echo", *NAMES):
         if name == "#handshake":
@@ -84,8 +91,8 @@ async def allowing(stream: Any) -> None:
 
 class HostileTestCase(ServerTestCase):
     """
-    Tests that end with a well-behaved client being served. Whatever the server logs as a failure fails them as well: that
-    is trial's own rule.
+    Tests that end with a well-behaved client being served. Whatever the server logs as a failure fails them as well:
+    that is trial's own rule.
     """
 
     def setUp(self) -> None:

@@ -27,7 +27,7 @@ def encoded(value: Any) -> bytes:
 
 class MessageTests(HostileTestCase):
     """
-    One message at a time: each either has an answer, an error or a close code, and never costs more than its connection.
+    One message at a time: each has an answer, an error or a close code, and never costs more than its connection.
     """
 
     def play(self, messages: Iterable[bytes], server: AGServer, join: Callable[[], FakeClient]) -> None:
@@ -158,7 +158,9 @@ class MessageTests(HostileTestCase):
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()) | st.sampled_from(NAMES),
-    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text() | st.sampled_from(NAMES), children, max_size=4),
+    lambda children: (
+        st.lists(children, max_size=4) | st.dictionaries(st.text() | st.sampled_from(NAMES), children, max_size=4)
+    ),
     max_leaves=8,
 )
 PACKETS = st.fixed_dictionaries(

@@ -184,7 +184,15 @@ def rubbish() -> Iterator[bytes]:
     """
     Messages that are not even UTF-8.
     """
-    yield from (b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82", b"\xfe\xff\x00{", bytes(range(256)))
+    yield from (
+        b"\xff",
+        b"\xc0\x80",
+        b"\xed\xa0\x80",
+        b"\xf4\x90\x80\x80",
+        b"\xe2\x82",
+        b"\xfe\xff\x00{",
+        bytes(range(256)),
+    )
     yield b'{"event":"echo","data":"\xff","cid":3}'
     yield b'{"event":"\xff","cid":3}'
     yield b'{"event":"#handshake","data":"\xed\xa0\x80","cid":3}'
