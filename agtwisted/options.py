@@ -115,6 +115,14 @@ class ServerOptions:
         2000, "float", "how long it may stay past that limit; at one and a half times the limit it may not at all", "ms"
     )
 
+    # ---- stopping
+    drainDelay: float = option(
+        0, "float", "how long /health-check says 503 before the server stops listening, so that balancers turn away", "ms"
+    )
+    drainTimeout: float = option(
+        10000, "float", "how long calls that are being served have to be answered when the server stops", "ms"
+    )
+
     # ---- the rest
     codecEngine: Any = option(
         None,

@@ -11,6 +11,7 @@ What a process that does nothing but serve may change in itself. C{twistd agserv
 from __future__ import annotations
 
 import gc
+import signal
 import time
 from typing import Any
 
@@ -33,6 +34,22 @@ def useMonotonicClock(reactor: Any) -> None:
     for call in calls:
         call.time += shift
         call.seconds = time.monotonic
+
+
+def heedSignals() -> None:
+    """
+    The process has begun to stop in good order: a second signal ends it at once.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def endWell(reactor: Any) -> None:
+    """
+    The process has stopped in good order: its exit status is to say so. (Twisted would raise the signal again that it was
+    asked to stop with.)
+    """
+    reactor._exitSignal = None
 
 
 def tuneGarbageCollector() -> None:

@@ -11,13 +11,20 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from agtwisted.options import seconds
 from agtwisted.protocol.statuses import GOING_AWAY
 from agtwisted.server.server import AGServer
 from agtwisted.site import rememberPort
 
 log = Logger()
+
+#: Seconds between looks at what is left to be done.
+_DRAIN_STEP = 0.02
+#: Clients that are told to go in one step, so that they do not all come back at once.
+_CLOSED_AT_ONCE = 100
 
 #: Seconds that clients have for the closing handshake when the service stops.
 CLOSING_TIME = 2.0
@@ -65,7 +72,8 @@ class AGService(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop listening, close all connections, then stop the broker.
+        Stop listening, let calls that are being served be answered (option C{drainTimeout}), close all connections with 1001,
+        then stop the broker.
 
         @return: fires when all of it is done.
         """
@@ -98,9 +106,26 @@ class AGService(Service):
     async def _stop(self) -> None:
         if self._starting is not None and not self._starting.called:
             self._starting.cancel()
+        server = self.server
+        if self.ports and server.options.drainDelay:
+            server.isReady = False  # the health check says so
+            await deferLater(server.reactor, seconds(server.options.drainDelay))
         await self._stopListening()
+        await self._finishCalls()
         await self._closeSockets()
-        await self.server.close()
+        await server.close()
+
+    async def _finishCalls(self) -> None:
+        """
+        Let the application answer the calls that it has, for some time.
+        """
+        reactor = self.server.reactor
+        deadline = reactor.seconds() + seconds(self.server.options.drainTimeout)
+        while any(socket.unansweredCount > 0 for socket in self.server.clients.values()):
+            if reactor.seconds() >= deadline:
+                log.warn("Some calls were not answered before the server stopped.")
+                return
+            await deferLater(reactor, _DRAIN_STEP)
 
     async def _stopListening(self) -> None:
         ports, self.ports = self.ports, []
@@ -109,8 +134,11 @@ class AGService(Service):
     async def _closeSockets(self) -> None:
         sockets = [*self.server.clients.values(), *self.server.pendingClients.values()]
         gone = [socket.socket.whenLost() for socket in sockets]
-        for socket in sockets:
-            socket.disconnect(GOING_AWAY)
+        for first in range(0, len(sockets), _CLOSED_AT_ONCE):
+            for socket in sockets[first : first + _CLOSED_AT_ONCE]:
+                socket.disconnect(GOING_AWAY)
+            if first + _CLOSED_AT_ONCE < len(sockets):
+                await deferLater(self.server.reactor, _DRAIN_STEP)
         if not gone:
             return
         all = gatherResults(gone, consumeErrors=True)

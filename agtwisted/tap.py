@@ -22,7 +22,7 @@ from twisted.python.usage import UsageError
 
 from agtwisted.errors import InvalidOptionsError
 from agtwisted.options import SCServerOptions, ServerOptions
-from agtwisted.process import tuneGarbageCollector, useLeanPolling, useMonotonicClock
+from agtwisted.process import endWell, heedSignals, tuneGarbageCollector, useLeanPolling, useMonotonicClock
 from agtwisted.protocol.codecs import JSONCodec
 from agtwisted.server.server import AGServer
 from agtwisted.service import AGService
@@ -197,6 +197,14 @@ class _Program(AGService):
             started.addErrback(lambda _: None)
             failure.raiseException()
         return started.addCallbacks(self._isUp, self._failed)
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop in good order; a second signal ends the process at once.
+        """
+        if self.server.reactor.running:  # type: ignore[attr-defined]
+            heedSignals()
+        return super().stopService().addCallback(lambda _: endWell(self.server.reactor))
 
     def _isUp(self, _: None) -> None:
         log.info(

@@ -156,6 +156,8 @@ def _deliver(socket: AGServerSocket, call: Call) -> Waiting:
     if demux is not None and (stream := demux.streams.get(call.event)) is not None:
         value = call.reply if call.isRPC else None if call.data is NO_DATA else call.data
         socket.written(stream, stream.write(value))
+    elif call.isRPC and not getattr(call.reply, "sent", True):
+        socket.unansweredCount -= 1  # nobody serves it, so nobody will answer it
     # Whoever was woken by this event is to run before the socket's next packet.
     socket._woken = call
     return None

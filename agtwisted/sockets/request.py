@@ -31,6 +31,7 @@ class AGRequest:
         self.procedure = procedureName
         self.data = data
         self.sent = False
+        socket.unansweredCount += 1
 
     def end(self, data: object = NO_DATA, options: object = None) -> None:
         """
@@ -43,6 +44,7 @@ class AGRequest:
         if self.sent:
             raise self._sentError()
         self.sent = True
+        self.socket.unansweredCount -= 1
         if data is NO_DATA:
             self.socket.sendObject({"rid": self.id})
         elif self.socket.sendObject({"rid": self.id, "data": data}) is False:
@@ -61,6 +63,7 @@ class AGRequest:
         if self.sent:
             raise self._sentError()
         self.sent = True
+        self.socket.unansweredCount -= 1
         self.socket.sendObject({"rid": self.id, "error": dehydrateError(error)})
 
     def _sentError(self) -> InvalidActionError:

@@ -57,6 +57,7 @@ class AGSocket(SocketStreams):
     @ivar state: C{"connecting"}, C{"open"} or C{"closed"}.
     @ivar inboundReceivedMessageCount: how many messages have come.
     @ivar inboundProcessedMessageCount: how many of them have been taken in hand.
+    @ivar unansweredCount: how many calls of the other side the application has and has not answered.
     """
 
     __slots__ = (
@@ -65,6 +66,7 @@ class AGSocket(SocketStreams):
         "inboundReceivedMessageCount",
         "inboundProcessedMessageCount",
         "lastHeard",
+        "unansweredCount",
         "_surroundings",
         "_seconds",
         "_transport",
@@ -97,6 +99,7 @@ class AGSocket(SocketStreams):
         self.state = CONNECTING
         self.inboundReceivedMessageCount = 0
         self.inboundProcessedMessageCount = 0
+        self.unansweredCount = 0
         self._surroundings = surroundings
         self._seconds = surroundings.wheel.seconds
         self.lastHeard = self._seconds()

@@ -18,6 +18,7 @@ class Socket:
     """
 
     def __init__(self) -> None:
+        self.unansweredCount = 0
         self.sent: list[Any] = []
 
     def sendObject(self, packet: object) -> bool:
