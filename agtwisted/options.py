@@ -117,7 +117,7 @@ class ServerOptions:
 
     # ---- stopping
     drainDelay: float = option(
-        0, "float", "how long /health-check says 503 before the server stops listening, so that balancers turn away", "ms"
+        0, "float", "how long /health-check says 503 before the server stops listening, for balancers to turn away", "ms"
     )
     drainTimeout: float = option(
         10000, "float", "how long calls that are being served have to be answered when the server stops", "ms"

@@ -4,8 +4,8 @@ What a process that does nothing but serve may change in itself. C{twistd agserv
   - The reactor's clock becomes monotonic, so that a jump of the wall clock neither fires nor stops all timers.
   - The garbage collector leaves alone what exists when the service is up, and looks at the rest less often.
   - On Linux's C{epoll} reactor, polling is leaner: Twisted keeps a logging context for every event, for the sake of log
-    messages in its old style, and everything that is to happen at the end of a turn takes a delayed call. Here reads are
-    dispatched without the context, and the end of the turn comes when the events of one poll have been dispatched.
+    messages in its old style, and everything that is to happen at the end of a turn takes a delayed call. Here reads
+    are dispatched without the context, and the end of the turn comes when the events of one poll have been dispatched.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def heedSignals() -> None:
 
 def endWell(reactor: Any) -> None:
     """
-    The process has stopped in good order: its exit status is to say so. (Twisted would raise the signal again that it was
-    asked to stop with.)
+    The process has stopped in good order: its exit status is to say so. (Twisted would raise the signal again that it
+    was asked to stop with.)
     """
     reactor._exitSignal = None
 
@@ -76,7 +76,7 @@ def useLeanPolling(reactor: IReactorTime, turns: Turns) -> bool:
     if type(reactor) is not EPollReactor or not all(hasattr(reactor, name) for name in needed):
         return False
     lean = _LeanPolling(reactor, turns)
-    reactor.doIteration = lean.poll  # type: ignore[assignment,method-assign]
+    reactor.doIteration = lean.poll  # type: ignore[method-assign]
     return True
 
 

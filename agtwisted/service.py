@@ -72,8 +72,8 @@ class AGService(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop listening, let calls that are being served be answered (option C{drainTimeout}), close all connections with 1001,
-        then stop the broker.
+        Stop listening, let calls that are being served be answered (option C{drainTimeout}), close all connections
+        with 1001, then stop the broker.
 
         @return: fires when all of it is done.
         """

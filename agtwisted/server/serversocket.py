@@ -370,8 +370,8 @@ class AGServerSocket(AGSocket):
     def _wakeBefore(self, stream: object) -> None:
         """
         Let the consumers that earlier packets of this socket have woken run, before one that they do not have in their
-        stream: what they do, such as kicking the client out or listening to more, is to come first. A run of packets for one
-        stream wakes its consumer once.
+        stream: what they do, such as kicking the client out or listening to more, is to come first. A run of packets
+        for one stream wakes its consumer once.
         """
         if self._woken is not None:
             self.turns.wakeNow()
@@ -639,9 +639,9 @@ class AGServerSocket(AGSocket):
         @param expiresIn: seconds that the token lives, or a time span such as C{"2 days"}; the option
             C{authDefaultExpiry} if not given.
         @param options: whatever else the auth engine's C{signToken} takes.
-        @return: fires when the token is on its way (or confirmed); fails with L{InvalidActionError} before the handshake
-            is complete, with L{AuthError} when the client has not confirmed it, or with what signing failed with, in
-            which case the connection is closed with 4002.
+        @return: fires when the token is on its way (or confirmed); fails with L{InvalidActionError} before the
+            handshake is complete, with L{AuthError} when the client has not confirmed it, or with what signing failed
+            with, in which case the connection is closed with 4002.
         """
         given = options if expiresIn is None else {**options, "expiresIn": expiresIn}
         return Deferred.fromCoroutine(

@@ -122,7 +122,19 @@ class Consumer(Generic[T]):
     @ivar stream: the stream it reads.
     """
 
-    __slots__ = ("id", "timeout", "isAlive", "stream", "_turns", "_written", "_ready", "_wakeUp", "_isWaiting", "_timer", "_below")
+    __slots__ = (
+        "id",
+        "timeout",
+        "isAlive",
+        "stream",
+        "_turns",
+        "_written",
+        "_ready",
+        "_wakeUp",
+        "_isWaiting",
+        "_timer",
+        "_below",
+    )
 
     def __init__(self, stream: WritableConsumableStream[T], id: int, timeout: float | None = None) -> None:
         self.id = id
@@ -371,7 +383,15 @@ class WritableConsumableStream(ConsumableStream[T]):
     A stream: what is written is buffered for each of its consumers.
     """
 
-    __slots__ = ("turns", "_consumers", "_writers", "_generateConsumerId", "_consumerRemoved", "_lastConsumerId", "type")
+    __slots__ = (
+        "turns",
+        "type",
+        "_consumers",
+        "_writers",
+        "_generateConsumerId",
+        "_consumerRemoved",
+        "_lastConsumerId",
+    )
 
     def __init__(
         self,
