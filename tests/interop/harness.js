@@ -282,7 +282,8 @@ function tolerateAbandonedCalls() {
 async function main(family) {
   tolerateAbandonedCalls();
   let { client, server, concurrency, scenarios: wanted } = parseArguments(process.argv.slice(2));
-  let host = server === 'node' ? new (require('./application').NodeHost)() : new ParentHost();
+  if (process.argv.includes('--list')) return process.stdout.write(JSON.stringify(Object.keys(family.scenarios)));
+  let host = server === 'node' ? new (family.NodeHost || require('./application').NodeHost)() : new ParentHost();
   let library = require(`sc${client}`);
   let names = wanted.length ? wanted : Object.keys(family.scenarios);
   if (server === 'node') names = names.filter((name) => !family.beyondTheReference.includes(name));

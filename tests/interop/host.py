@@ -65,6 +65,8 @@ class PythonHost:
         from tests.interop.listening import WAYS, socketPath
 
         options = dict(plan["options"])
+        if plan.get("api") == "v14":
+            return await self._startVersion14(plan, options)
         slowEngine = SlowAuthEngine()
         if options.get("codecEngine") == "base64":
             options["codecEngine"] = Base64Codec()
@@ -83,6 +85,20 @@ class PythonHost:
         port, self._stops[key] = await listen(self._reactor, plan["port"], options, setUp)
         started = {"key": key, "port": port, "secure": listen is WAYS["tls"]}
         return started | {"socketPath": socketPath(port)} if listen is WAYS["unix"] else started
+
+    async def _startVersion14(self, plan: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+        from agtwisted import SCServer
+        from tests.interop.listening import WAYS
+        from tests.interop.version14 import Reports, setUp
+
+        self._lastKey += 1
+        key = self._applications[self._lastKey] = self._lastKey
+        reports = Reports(lambda name, data: self._report({"key": key, "name": name, "data": data}))
+        options["serverType"] = SCServer
+        port, self._stops[key] = await WAYS["python"](
+            self._reactor, plan["port"], options, lambda server: setUp(server, plan["app"], reports)
+        )
+        return {"key": key, "port": port, "secure": False}
 
     async def _stop(self, key: int) -> None:
         del self._applications[key]
@@ -207,13 +223,30 @@ def run(
     @param scenarios: their names; all by default.
     @return: a Deferred that fires with a L{Run}.
     """
+    return runFile(reactor, f"{runnerOf(client)}.js", client, server, scenarios, resultReceived)
+
+
+def runFile(
+    reactor: Any,
+    file: str,
+    client: int,
+    server: str,
+    scenarios: list[str] | None = None,
+    resultReceived: Callable[[dict[str, Any]], None] = lambda result: None,
+) -> Deferred[Run]:
+    """
+    Run scenarios of one runner.
+
+    @param file: the runner.
+    @return: as L{run}.
+    """
     node = shutil.which("node")
     if node is None:
         raise RuntimeError("Node is needed for the interoperability tests and was not found")
     if not (HERE / "node_modules").is_dir():
         raise RuntimeError(f"The official clients are not installed: run npm install in {HERE}")
     where = "node" if server == "node" else "parent"
-    command = [f"{runnerOf(client)}.js", "--client", str(client), "--server", where, *(scenarios or [])]
+    command = [file, "--client", str(client), "--server", where, *(scenarios or [])]
     outcome = Run()
 
     def take(result: dict[str, Any]) -> None:

@@ -296,6 +296,7 @@ PROCEDURES: dict[str, Callable[[Any, Any, Respond, Application], Any]] = {
     "logoutConfirmed": lambda socket, data, respond, app: socket.deauthenticate(_confirmation(respond)),
     "forget": _forget,
     "kickOut": _kickOut,
+    "expel": _kickOut,
     "hangUp": _hangUp,
     "disconnectFirst": _disconnectFirst,
     "destroy": _destroy,
