@@ -8,15 +8,20 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from subprocess import run as runProcess
 from typing import Any, ClassVar
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
+from agtwisted import SCServer, listen
 from tests.interop.host import HERE, TIMEOUT, Run, runFile
+from tests.interop.test_pythonclient import EXPECTED
 
 
 def namesIn(file: str) -> list[str]:
@@ -109,6 +114,65 @@ class BothVersionsTests(ScenarioTests):
     """
 
     runner = "both.js"
+
+
+class PythonClientTests(TestCase):
+    """
+    Python's C{socketclusterclient}, as it comes from PyPI, in its own version of the protocol.
+    """
+
+    timeout = 30
+
+    def serve(self, socket: Any) -> None:
+        """
+        What the client's story calls.
+        """
+
+        def login(data: Any, respond: Callable[..., None]) -> None:
+            socket.setAuthToken(data)
+            respond()
+
+        def callBack(data: Any, respond: Callable[..., None]) -> None:
+            socket.emit(data["procedure"], data["data"], lambda error, result: respond(error, {"result": result}))
+
+        socket.on("echo", lambda data, respond: respond(None, data))
+        socket.on("fail", lambda data, respond: respond(data))
+        socket.on("login", login)
+        socket.on("callBack", callBack)
+
+    async def play(self, **options: Any) -> None:
+        """
+        Let the client play its story, and look at what it saw.
+        """
+        disconnected: list[Any] = []
+        server = await listen("tcp:0:interface=127.0.0.1", reactor, serverType=SCServer, authKey="k" * 40, **options)
+        server.on("connection", self.serve)
+        server.on("disconnection", lambda socket, code: disconnected.append(code))
+        url = f"ws://127.0.0.1:{server.sourcePort}/socketcluster/"
+        try:
+            arguments = ["-W", "ignore::SyntaxWarning", str(HERE / "pythonclient.py"), url]
+            output, errors, code = await getProcessOutputAndValue(sys.executable, arguments, env=None)
+        finally:
+            await server.listeningPort.stopListening()
+            await server.close()
+            await deferLater(reactor, 0.05)
+        self.assertEqual((errors.decode(), code), ("", 0))
+        seen = [json.loads(line) for line in output.splitlines()]
+        self.assertEqual([each for each in seen if each[0] not in ("token", "published")], EXPECTED)
+        self.assertEqual([each for each in seen if each[0] == "published"], [["published", "news", {"n": 1}]])
+        self.assertEqual(len(disconnected), 2)
+
+    def test_callbackServer(self) -> Deferred[None]:
+        """
+        Calls both ways, channels, errors and a login that lasts over a new connection work with an SCServer.
+        """
+        return Deferred.fromCoroutine(self.play())
+
+    def test_bothVersions(self) -> Deferred[None]:
+        """
+        They work where both versions of the protocol are spoken; this client never sees an empty message.
+        """
+        return Deferred.fromCoroutine(self.play(protocolVersion="auto"))
 
 
 class CollectionTests(TestCase):

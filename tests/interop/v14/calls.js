@@ -68,7 +68,7 @@ async function clientCallsTimeOut(t) {
 async function callsFailWithTheConnection(t) {
   let server = await t.serve();
   let client = await t.connected(server);
-  let failed = t.answer(client, 'slow', 5000);
+  let failed = t.answer(client, 'nobody', 1);
   client.emit('hangUp', { code: 4100 });
   assert.equal((await failed).error.name, 'BadConnectionError');
 }

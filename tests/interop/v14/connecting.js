@@ -104,6 +104,7 @@ async function serverDestroys(t) {
   let [client, other] = [await t.connected(server), await t.connected(server)];
   client.emit('destroy', { code: 4100, reason: 'for good' });
   assert.deepEqual(await t.log(client).wait('disconnect'), [4100, 'for good']);
+  await server.wait('other', 2);
   assert.deepEqual(server.log.all('other'), [{ active: true }, { active: false }]);
   assert.deepEqual(await t.invoke(other, 'counts'), { clients: 1, pending: 0, registered: 1 });
 }
