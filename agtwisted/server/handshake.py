@@ -41,6 +41,8 @@ async def handshake(socket: AGServerSocket, call: Call) -> None:
     try:
         await adopt(socket, info)
     except (SCError, Blocked) as failure:
+        # Else the error, which C{info} keeps, would keep this frame, which keeps C{info}: garbage for every client.
+        failure.__traceback__ = None
         if info.signedAuthToken is not None:
             error = failure.error if isinstance(failure, Blocked) else failure
             if isBadToken(error):

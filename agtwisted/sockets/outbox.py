@@ -8,6 +8,7 @@ and can be given up, and not in the transport.
 from __future__ import annotations
 
 from typing import Any, Protocol
+from weakref import proxy
 
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
@@ -62,7 +63,8 @@ class Outbox:
         self.isPaused = False
         self._transport = transport
         self._turns = turns
-        self._sender = sender
+        # Not the sender itself: a closed connection is to be freed at once, without the garbage collector.
+        self._sender = proxy(sender)
 
     def append(self, frame: bytes) -> None:
         """
