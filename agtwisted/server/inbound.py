@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -23,7 +24,7 @@ from agtwisted.server.authentication import (
     removeAuthToken,
 )
 from agtwisted.server.handshake import handshake
-from agtwisted.server.middleware import INBOUND, Abandoned, AGAction, Blocked
+from agtwisted.server.middleware import INBOUND, Abandoned, AGAction, Blocked, Verdict
 from agtwisted.server.subscriptions import subscribe, unsubscribeRequested
 from agtwisted.sockets.request import NULL_REPLY
 from agtwisted.sockets.socket import CLOSED, CONNECTING
@@ -119,23 +120,32 @@ def _admit(socket: AGServerSocket, rule: Rule, call: Call) -> Waiting:
     if rule.action is not None and socket.server.hasMiddleware(INBOUND):
         action = rule.action(socket, call)
         action.authTokenExpiredError = expired
-        return unfinished(Deferred.fromCoroutine(_passMiddleware(socket, rule, call, action)))
+        done: Deferred[None] = Deferred()
+        decided = partial(_decided, socket, rule, call, done)
+        socket.server.askMiddleware(socket.middlewareInboundStream, action, socket, decided)
+        return unfinished(done)
     return _perform(socket, rule, call)
 
 
-async def _passMiddleware(socket: AGServerSocket, rule: Rule, call: Call, action: AGAction) -> None:
+def _decided(socket: AGServerSocket, rule: Rule, call: Call, done: Deferred[None], verdict: Verdict) -> None:
+    """
+    Middleware has decided on what a client has sent: do it, or answer why not, and then let the socket go on.
+    """
+    waiting: Waiting = None
     try:
-        allowed = await socket.server.pass_(socket.middlewareInboundStream, action, socket)
-    except Blocked as blocked:
-        if isinstance(blocked, Abandoned) and socket.state == CLOSED:
-            return
-        call.reply.error(blocked.error)
+        if not isinstance(verdict, Blocked):
+            if verdict.data is not NO_DATA:
+                rule.replaceData(call, verdict.data)
+            waiting = _perform(socket, rule, call)
+        elif not isinstance(verdict, Abandoned) or socket.state != CLOSED:
+            call.reply.error(verdict.error)
+    except Exception:
+        done.errback()
         return
-    if allowed.data is not NO_DATA:
-        rule.replaceData(call, allowed.data)
-    waiting = _perform(socket, rule, call)
-    if waiting is not None:
-        await waiting
+    if waiting is None:
+        done.callback(None)
+    else:
+        waiting.chainDeferred(done)
 
 
 def _perform(socket: AGServerSocket, rule: Rule, call: Call) -> Waiting:
@@ -158,8 +168,8 @@ def _deliver(socket: AGServerSocket, call: Call) -> Waiting:
         socket.written(stream, stream.write(value))
     elif call.isRPC and not getattr(call.reply, "sent", True):
         socket.unansweredCount -= 1  # nobody serves it, so nobody will answer it
-    # Whoever was woken by this event is to run before the socket's next packet.
-    socket._woken = call
+    # Whoever hears of this event is to run before the socket's next packet.
+    socket.hasWoken(socket.turns)
     return None
 
 

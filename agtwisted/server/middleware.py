@@ -69,6 +69,10 @@ class Abandoned(Blocked):
     """
 
 
+#: What becomes of an action.
+Verdict = Allowed | Blocked
+
+
 class AGAction:
     """
     Something that a client wants, or that the server is about to send to it.
@@ -84,7 +88,6 @@ class AGAction:
     @ivar authToken: the token's data, for C{AUTHENTICATE}.
     @ivar authTokenExpiredError: set when the socket's token has expired just now.
     @ivar outcome: C{None}, C{"allowed"} or C{"blocked"}.
-    @ivar promise: fires with L{Allowed} or fails with L{Blocked}.
     """
 
     __slots__ = (
@@ -99,8 +102,8 @@ class AGAction:
         "authToken",
         "authTokenExpiredError",
         "outcome",
-        "promise",
-        "_isAbandoned",
+        "_verdict",
+        "_listeners",
         "__dict__",
     )
 
@@ -114,20 +117,57 @@ class AGAction:
     PUBLISH_OUT = "publishOut"
     AUTHENTICATE = "authenticate"
 
-    def __init__(self, type: str, socket: AGServerSocket | None = None, **fields: Any) -> None:
+    def __init__(
+        self,
+        type: str,
+        socket: AGServerSocket | None = None,
+        *,
+        request: Any = None,
+        data: Any = None,
+        receiver: str | None = None,
+        procedure: str | None = None,
+        channel: str | None = None,
+        signedAuthToken: str | None = None,
+        authToken: Any = None,
+    ) -> None:
         self.type = type
         self.socket = socket
-        self.request = fields.get("request", None if socket is None else socket.request)
-        self.data = fields.get("data")
-        self.receiver = fields.get("receiver")
-        self.procedure = fields.get("procedure")
-        self.channel = fields.get("channel")
-        self.signedAuthToken = fields.get("signedAuthToken")
-        self.authToken = fields.get("authToken")
-        self.authTokenExpiredError = fields.get("authTokenExpiredError")
+        self.request = request if socket is None else socket.request
+        self.data = data
+        self.receiver = receiver
+        self.procedure = procedure
+        self.channel = channel
+        self.signedAuthToken = signedAuthToken
+        self.authToken = authToken
+        self.authTokenExpiredError: Any = None
         self.outcome: str | None = None
-        self.promise: Deferred[Allowed] = Deferred()
-        self._isAbandoned = False
+        self._verdict: Verdict | None = None
+        self._listeners: tuple[Callable[[Verdict], object], ...] = ()
+
+    @property
+    def promise(self) -> Deferred[Allowed]:
+        """
+        Fires with L{Allowed} or fails with L{Blocked}; a new Deferred each time.
+        """
+        promise: Deferred[Allowed] = Deferred()
+
+        def decided(verdict: Verdict) -> None:
+            if isinstance(verdict, Blocked):
+                promise.errback(verdict)
+            else:
+                promise.callback(verdict)
+
+        self.whenDecided(decided)
+        return promise
+
+    def whenDecided(self, listener: Callable[[Verdict], object]) -> None:
+        """
+        Call C{listener} with what becomes of the action; at once if that is decided.
+        """
+        if self._verdict is not None:
+            listener(self._verdict)
+        else:
+            self._listeners = (*self._listeners, listener)
 
     def allow(self, data: Any = NO_DATA, options: Any = None) -> None:
         """
@@ -138,8 +178,7 @@ class AGAction:
             is.
         @raise InvalidActionError: it has been decided on.
         """
-        if self._decide("allowed", "allow"):
-            self.promise.callback(Allowed(data, options))
+        self._decide("allowed", "allow", Allowed(data, options))
 
     def block(self, error: Any = None) -> None:
         """
@@ -150,24 +189,26 @@ class AGAction:
             given) and C{isBadToken} (the client is to forget its token, for C{AUTHENTICATE}) have a meaning.
         @raise InvalidActionError: it has been decided on.
         """
-        if self._decide("blocked", "block"):
-            self.promise.errback(Blocked(error))
+        self._decide("blocked", "block", Blocked(error))
 
     def abandon(self, line: str) -> None:
         """
         Nobody is left to decide: block the action. A decision that comes all the same is too late, and no error.
         """
         if self.outcome is None:
-            self.outcome, self._isAbandoned = "blocked", True
-            self.promise.errback(Abandoned(InvalidActionError(f"The {line} middleware function has ended")))
+            verdict = Abandoned(InvalidActionError(f"The {line} middleware function has ended"))
+            self._decide("blocked", "block", verdict)
 
-    def _decide(self, outcome: str, verb: str) -> bool:
-        if self._isAbandoned:
-            return False
+    def _decide(self, outcome: str, verb: str, verdict: Verdict) -> None:
+        if isinstance(self._verdict, Abandoned):
+            return
         if self.outcome is not None:
             raise InvalidActionError(f"AGAction {self.type} has already been {self.outcome}; cannot {verb}")
         self.outcome = outcome
-        return True
+        self._verdict = verdict
+        listeners, self._listeners = self._listeners, ()
+        for listener in listeners:
+            listener(verdict)
 
 
 class MiddlewareStream(WritableConsumableStream[AGAction]):
@@ -198,23 +239,21 @@ class MiddlewareStream(WritableConsumableStream[AGAction]):
         self._hasEnded = False
         maybeDeferred(function, self).addBoth(self._ended, function)
 
-    def submit(self, action: AGAction) -> Deferred[Allowed]:
+    def submit(self, action: AGAction, decided: Callable[[Verdict], object]) -> None:
         """
         Ask the function.
 
-        @return: fires with L{Allowed} or fails with L{Blocked}.
+        @param decided: called with what becomes of the action, when the function has returned from deciding it.
         """
+        action.whenDecided(partial(self._decided, action, decided))
         if self._hasEnded:
             action.abandon(str(self.type))
-            return action.promise
+            return
         self._undecided.add(action)
         if self.getConsumerCount():
             self.write(action)
         else:
             self._unread.append(action)
-        decided: Deferred[Allowed] = Deferred()
-        action.promise.addBoth(self._decided, action, decided)
-        return decided
 
     def createConsumer(self, timeout: float | None = None) -> Consumer[AGAction]:
         """
@@ -227,10 +266,10 @@ class MiddlewareStream(WritableConsumableStream[AGAction]):
             consumer.write(action)
         return consumer
 
-    def _decided(self, result: Any, action: AGAction, decided: Deferred[Allowed]) -> None:
+    def _decided(self, action: AGAction, decided: Callable[[Verdict], object], verdict: Verdict) -> None:
         self._undecided.discard(action)
         # The function is in the middle of allow() or block(): what follows from it comes when it has returned.
-        self.turns.wake(partial(decided.callback, result))
+        self.turns.wake(partial(decided, verdict))
 
     def _ended(self, result: Any, function: MiddlewareFunction) -> None:
         if isinstance(result, Failure):

@@ -7,6 +7,8 @@ In the reference: C{AGServer}.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
+from functools import partial
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -34,6 +36,7 @@ from agtwisted.server.middleware import (
     Blocked,
     MiddlewareFunction,
     MiddlewareStream,
+    Verdict,
     clientError,
 )
 from agtwisted.server.serversocket import AGServerSocket
@@ -323,35 +326,65 @@ class AGServer(AsyncStreamEmitter):
         """
         return type in self.middleware
 
-    async def pass_(
+    def pass_(
         self, stream: MiddlewareStream, action: AGAction, socket: AGServerSocket | None = None
-    ) -> Allowed:
+    ) -> Deferred[Allowed]:
         """
         Let an action pass middleware.
 
         @param socket: what emits the error when it is blocked; the server emits a warning without one.
-        @return: how it goes on.
-        @raise Blocked: it was blocked, with the error that the client gets.
+        @return: fires with how it goes on; fails with L{Blocked}, with the error that the client gets.
         """
-        line = str(stream.type)
-        function = self.middleware.get(line)
+        passed: Deferred[Allowed] = Deferred()
+
+        def decided(verdict: Verdict) -> None:
+            if isinstance(verdict, Blocked):
+                passed.errback(verdict)
+            else:
+                passed.callback(verdict)
+
+        self.askMiddleware(stream, action, socket, decided)
+        return passed
+
+    def askMiddleware(
+        self,
+        stream: MiddlewareStream,
+        action: AGAction,
+        socket: AGServerSocket | None,
+        decided: Callable[[Verdict], object],
+    ) -> None:
+        """
+        As L{pass_}, without a Deferred.
+
+        @param decided: called with what becomes of the action.
+        """
+        function = self.middleware.get(str(stream.type))
         if function is None:
-            return Allowed()
+            decided(Allowed())
+            return
         stream.run(function)
-        try:
-            allowed = await stream.submit(action)
-        except Blocked as blocked:
-            error = clientError(action, line, blocked.error)
+        stream.submit(action, partial(self._decided, stream, action, socket, decided))
+
+    def _decided(
+        self,
+        stream: MiddlewareStream,
+        action: AGAction,
+        socket: AGServerSocket | None,
+        decided: Callable[[Verdict], object],
+        verdict: Verdict,
+    ) -> None:
+        if isinstance(verdict, Blocked):
+            error = clientError(action, str(stream.type), verdict.error)
             # That the functions of a closed socket end is the way of things.
-            isOver = isinstance(blocked, Abandoned) and action.socket is not None and action.socket.state == CLOSED
+            isOver = isinstance(verdict, Abandoned) and action.socket is not None and action.socket.state == CLOSED
             if self.middlewareEmitFailures and not isOver:
-                emitted = error if blocked.error is None else blocked.error
+                emitted = error if verdict.error is None else verdict.error
                 if socket is not None:
                     socket.emitError(emitted)
                 else:
                     self.emitWarning(emitted)
-            raise type(blocked)(error) from None
-        return allowed
+            verdict = type(verdict)(error)
+        decided(verdict)
 
     # ---- where it can be listened with
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -51,11 +52,14 @@ from agtwisted.server.middleware import (
     AGAction,
     Blocked,
     MiddlewareStream,
+    Verdict,
 )
 from agtwisted.sockets.request import AGRequest
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN, AGSocket
 from agtwisted.sockets.waiting import Waiting, unfinished
 from agtwisted.sockets.wheel import Timer
+from agtwisted.streams.stream import WritableConsumableStream
+from agtwisted.streams.turns import Turns
 
 if TYPE_CHECKING:
     from agtwisted.brokers.hub import Publication
@@ -132,8 +136,8 @@ class AGServerSocket(AGSocket):
         if handshakeStream is not None:
             self._middlewareStreams = {HANDSHAKE: handshakeStream}
         self._batchOptions: dict[str, Any] | None = None
-        #: The stream that the socket's last packet went to.
-        self._woken: object = None
+        #: What the socket's last packet may have woken.
+        self._woken: WritableConsumableStream[Any] | Turns | None = None
         self._graceTimer: Timer | None = None
         self._heartbeat: Timer | None = None
         self._nextPing = self.lastHeard + seconds(server.pingInterval)
@@ -244,8 +248,29 @@ class AGServerSocket(AGSocket):
             return None
 
     def _askRawMiddleware(self, payload: bytes, isBinary: bool) -> Waiting:
-        text = self.server.wire.text(payload, isBinary)
-        return unfinished(Deferred.fromCoroutine(self._passRawMiddleware(text)))
+        action = AGAction(AGAction.MESSAGE, self, data=self.server.wire.text(payload, isBinary))
+        done: Deferred[None] = Deferred()
+        decided = partial(self._rawDecided, payload, isBinary, done)
+        self.server.askMiddleware(self.middlewareInboundRawStream, action, self, decided)
+        return unfinished(done)
+
+    def _rawDecided(self, payload: bytes, isBinary: bool, done: Deferred[None], verdict: Verdict) -> None:
+        waiting: Waiting = None
+        if isinstance(verdict, Blocked):
+            self.inboundProcessedMessageCount += 1
+        else:
+            message = verdict.data
+            if message is not NO_DATA:
+                isBinary = not isinstance(message, str)
+                payload = message.encode("utf-8", "replace") if isinstance(message, str) else bytes(message)
+            try:
+                waiting = self._takeMessage(payload, isBinary)
+            except Exception as error:
+                self._messageFailed(error)
+        if waiting is None:
+            done.callback(None)
+        else:
+            waiting.chainDeferred(done)
 
     def _messageFailed(self, error: Exception) -> None:
         """
@@ -258,24 +283,6 @@ class AGServerSocket(AGSocket):
         else:
             log.failure("Processing a message has failed.", Failure(error), socketId=self.id)
             self.end(INTERNAL_ERROR, None, None)
-
-    async def _passRawMiddleware(self, message: str | bytes) -> None:
-        action = AGAction(AGAction.MESSAGE, self, data=message)
-        try:
-            allowed = await self.server.pass_(self.middlewareInboundRawStream, action, self)
-        except Blocked:
-            self.inboundProcessedMessageCount += 1
-            return
-        if allowed.data is not NO_DATA:
-            message = allowed.data
-        isBinary = not isinstance(message, str)
-        payload = message.encode("utf-8", "replace") if isinstance(message, str) else bytes(message)
-        try:
-            waiting = self._takeMessage(payload, isBinary)
-            if waiting is not None:
-                await waiting
-        except Exception as error:
-            self._messageFailed(error)
 
     def _takeMessage(self, payload: bytes, isBinary: bool) -> Waiting:
         """
@@ -345,14 +352,13 @@ class AGServerSocket(AGSocket):
         callId = packet.get("cid")
         isRPC = callId.__class__ is int or callId.__class__ is float
         demux = self._procedureDemux if isRPC else self._receiverDemux
-        if demux is None or (stream := demux.streams.get(event)) is None:
+        if demux is None or INBOUND in server.middleware or (stream := demux.streams.get(event)) is None:
             return False
         if stream is not self._woken:
             self._wakeBefore(stream)
         if (
             self.state != OPEN
             or event in RULES
-            or INBOUND in server.middleware
             or (self.authentication.expiry is not None and authentication.isExpired(self.authentication.token))
         ):
             return False
@@ -367,15 +373,21 @@ class AGServerSocket(AGSocket):
             self.written(stream, backlog, len(payload))
         return True
 
-    def _wakeBefore(self, stream: object) -> None:
+    def _wakeBefore(self, stream: WritableConsumableStream[Any] | None) -> None:
         """
         Let the consumers that earlier packets of this socket have woken run, before one that they do not have in their
         stream: what they do, such as kicking the client out or listening to more, is to come first. A run of packets
         for one stream wakes its consumer once.
         """
-        if self._woken is not None:
+        if self._woken is not None and self._woken.getBackpressure():
             self.turns.wakeNow()
         self._woken = stream
+
+    def hasWoken(self, those: WritableConsumableStream[Any] | Turns) -> None:
+        """
+        Something that the client has sent has woken consumers: of one stream, or perhaps of several.
+        """
+        self._woken = those
 
     def _batchReceived(self, packets: Iterator[Any], payload: bytes, isBinary: bool) -> Waiting:
         taken = 0
@@ -552,20 +564,20 @@ class AGServerSocket(AGSocket):
         if "data" in packet:
             packet["data"] = deepcopy(packet["data"])
         action = AGAction(AGAction.PUBLISH_OUT, self, channel=packet.get("channel"), data=packet.get("data"))
-        return unfinished(Deferred.fromCoroutine(self._passOutboundMiddleware(action, packet, cached)))
+        done: Deferred[None] = Deferred()
+        decided = partial(self._outboundDecided, packet, cached, done)
+        self.server.askMiddleware(self.middlewareOutboundStream, action, self, decided)
+        return unfinished(done)
 
-    async def _passOutboundMiddleware(
-        self, action: AGAction, packet: dict[str, Any], cached: str | bytes | None
+    def _outboundDecided(
+        self, packet: dict[str, Any], cached: str | bytes | None, done: Deferred[None], verdict: Verdict
     ) -> None:
-        try:
-            allowed = await self.server.pass_(self.middlewareOutboundStream, action, self)
-        except Blocked:
-            return
-        useCache = isinstance(allowed.options, dict) and allowed.options.get("useCache")
-        if allowed.data is not NO_DATA:
-            packet["data"] = allowed.data
-        if self.state == OPEN:
+        if not isinstance(verdict, Blocked) and self.state == OPEN:
+            useCache = isinstance(verdict.options, dict) and verdict.options.get("useCache")
+            if verdict.data is not NO_DATA:
+                packet["data"] = verdict.data
             super()._processTransmit("#publish", packet, cached if useCache else None)
+        done.callback(None)
 
     # ---- subscriptions
 

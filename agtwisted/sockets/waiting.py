@@ -81,8 +81,7 @@ class InOrder:
             self.queue.appendleft(lambda: waiting)
             return
         self.queue = deque()
-        done = Deferred.fromCoroutine(self._drain(waiting, self.queue))
-        done.addErrback(lambda failure: log.failure("A queue of a socket has failed.", failure))
+        waiting.addBoth(self._go)
 
     def abandon(self) -> list[Callable[[], Waiting]]:
         """
@@ -96,15 +95,20 @@ class InOrder:
         self.queue.clear()
         return steps
 
-    async def _drain(self, waiting: Waiting, queue: deque[Callable[[], Waiting]]) -> None:
-        while True:
+    def _go(self, result: object) -> None:
+        """
+        What was waited for has come: run the steps behind it, up to the next one that has to wait.
+        """
+        if isinstance(result, Failure):
+            log.failure("A step in a queue of a socket has failed.", result)
+        queue = self.queue
+        while queue:
             try:
-                if waiting is not None:
-                    await waiting
-                if not queue:
-                    self.queue = None
-                    return
                 waiting = queue.popleft()()
             except Exception:
-                waiting = None
                 log.failure("A step in a queue of a socket has failed.")
+                continue
+            if waiting is not None:
+                waiting.addBoth(self._go)
+                return
+        self.queue = None

@@ -44,6 +44,12 @@ class Turns:
         self._running = False
         self._isWaking = False
 
+    def getBackpressure(self) -> int:
+        """
+        @return: how many wake-ups wait for the end of this turn.
+        """
+        return len(self._wakeUps)
+
     @property
     def pending(self) -> bool:
         """
