@@ -5,6 +5,7 @@ Tests of L{agtwisted.tap}.
 from __future__ import annotations
 
 import gc
+import json
 import os
 import re
 import signal
@@ -12,7 +13,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
-from socket import socket
+from socket import create_connection, socket
 from threading import Timer
 from typing import Any
 from urllib.request import urlopen
@@ -358,6 +359,24 @@ class ServiceTests(SynchronousTestCase):
         self.assertIn(("warn", "a warning"), found)
 
 
+def callHello(port: int) -> object:
+    """
+    Connect to a server as a client does and call its procedure C{hello}.
+    """
+    with create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(
+            b"GET /socketcluster/ HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        for packet in (b'{"event":"#handshake","cid":1}', b'{"event":"hello","data":"Ada","cid":2}'):
+            connection.sendall(bytes((0x81, 0x80 | len(packet), 0, 0, 0, 0)) + packet)
+        received = b""
+        while b"}}" not in received.partition(b'"greeting"')[2]:
+            received += connection.recv(4096)
+    answer = json.loads(received[received.rindex(b'{"rid":2') :])
+    return answer["data"]["greeting"]
+
+
 class ProcessTests(SynchronousTestCase):
     """
     The real thing, in a process of its own.
@@ -392,11 +411,11 @@ class ProcessTests(SynchronousTestCase):
                 self.fail("".join(lines))
             with urlopen(f"http://127.0.0.1:{ready[1]}/health-check", timeout=10) as answer:
                 self.assertEqual(answer.read(), b"OK")
+            self.assertEqual(callHello(int(ready[1])), "Hello Ada")
             process.send_signal(signal.SIGTERM)
             rest = process.stdout.read()
             self.assertEqual(process.wait(), 0, rest)
             self.assertRegex(rest, r"Port \d+ Closed")
-            self.assertIn("Main loop terminated", rest)
             self.assertNotIn("Traceback", "".join(lines) + rest)
         finally:
             watchdog.cancel()
@@ -424,6 +443,13 @@ class ProcessTests(SynchronousTestCase):
         C{python -m twisted agserver} serves; SIGTERM ends it in good order, with a status that says so.
         """
         self.checkProcess("-m", "twisted", "--log-format=text", "agserver")
+
+    def test_reactors(self) -> None:
+        """
+        Any reactor will do; only the shorter way of polling is for one of them.
+        """
+        for reactor in ("select", "poll", "asyncio"):
+            self.checkProcess("-m", "twisted", "--log-format=text", f"--reactor={reactor}", "agserver")
 
     def test_twistd(self) -> None:
         """
