@@ -1,7 +1,8 @@
 """
 Charts as SVG, readable on light and on dark pages: bars of ratios, and curves.
 
-They are plain text without fonts or scripts of their own, so that a change of the figures is a readable change of the file.
+They are plain text without fonts or scripts of their own, so that a change of the figures is a readable change of the
+file.
 """
 
 from __future__ import annotations
@@ -59,9 +60,8 @@ class Panel:
 
 
 def _document(height: int, title: str, body: Iterable[str]) -> str:
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">'
-    )
+    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
     card = f'<rect class="card" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="6"/>'
     return "\n".join([head, f"<title>{escape(title)}</title>", f"<style>{_STYLE}</style>", card, *body, "</svg>\n"])
 
@@ -100,7 +100,8 @@ def bars(title: str, caption: str, rows: list[Bar]) -> str:
         start, end = sorted((place(1), place(row.value)))
         kind = "better" if row.value >= 1 else "worse"
         body.append(_text(left - 30, y + 12, row.label, anchor="end"))
-        body.append(f'<rect class="{kind}" x="{start:.1f}" y="{y}" width="{end - start:.1f}" height="{step - 8}" rx="2"/>')
+        shape = f'x="{start:.1f}" y="{y}" width="{end - start:.1f}" height="{step - 8}" rx="2"'
+        body.append(f'<rect class="{kind}" {shape}/>')
         body.append(_line(place(row.least), y + 8, place(row.greatest), y + 8, "range"))
         body.append(_text(max(end, place(row.greatest)) + 7, y + 12, f"{row.value:.1f}×"))
     return _document(bottom + 20, title, body)

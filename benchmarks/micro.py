@@ -1,11 +1,12 @@
 """
 The paths of a message through the server, without any I/O: C{python -m benchmarks.micro}.
 
-For daily work: it takes seconds, needs nothing but Python, and shows differences of a few per cent even on a machine that
-does other things besides. Each number comes from many short repeats. The I{minimum} is what the code costs when nothing
-disturbs it; a I{median} far above shows how much did.
+For daily work: it takes seconds, needs nothing but Python, and shows differences of a few per cent even on a machine
+that does other things besides. Each number comes from many short repeats. The I{minimum} is what the code costs when
+nothing disturbs it; a I{median} far above shows how much did.
 
-C{--compare REVISION} measures an older state of the checkout in alternation with this one, each in a process of its own.
+C{--compare REVISION} measures an older state of the checkout in alternation with this one, each in a process of its
+own.
 """
 
 from __future__ import annotations
@@ -282,7 +283,8 @@ def compare(names: list[str], revision: str, repeats: int, rounds: int = 10) -> 
                 rows = [_pair(workers, name, repeats // rounds + 1, turn) for turn in range(rounds)]
                 ratios = [before / here for before, here in rows]
                 before, here = (min(values) for values in zip(*rows, strict=True))
-                print(f"{name:<18}{before:>12.2f}{here:>10.2f}{median(ratios):>10.3f} ({min(ratios):.2f}-{max(ratios):.2f})")
+                spread = f"{median(ratios):>10.3f} ({min(ratios):.2f}-{max(ratios):.2f})"
+                print(f"{name:<18}{before:>12.2f}{here:>10.2f}{spread}")
         finally:
             for worker in workers:
                 worker.stop()

@@ -1,8 +1,8 @@
 """
 Where the server's time goes under load: C{python -m benchmarks.profiling rpc16}.
 
-With C{py-spy} (C{pip install py-spy}) the server is looked at from outside, which hardly changes it. Without, C{cProfile}
-counts from inside, which makes small functions look dearer than they are.
+With C{py-spy} (C{pip install py-spy}) the server is looked at from outside, which hardly changes it. Without,
+C{cProfile} counts from inside, which makes small functions look dearer than they are.
 """
 
 from __future__ import annotations
@@ -84,9 +84,9 @@ class Profiling:
         """
         samples = self._folder / "samples"
         with startOurs(self._scenario, self._folder, self._serverCore) as server:
-            # Whatever the mode, the generator takes at least this long.
+            duration = max(1, round(self._seconds + WARM_UP))
             watching = [sampler, "record", "--pid", str(server.pid), "--rate", str(RATE), "--nonblocking"]
-            watching += ["--duration", str(max(1, round(self._seconds + WARM_UP))), "--format", "raw", "--output", str(samples)]
+            watching += ["--duration", str(duration), "--format", "raw", "--output", str(samples)]
             with subprocess.Popen(watching, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as watcher:
                 self._load(server)
                 watcher.send_signal(signal.SIGINT)
@@ -107,7 +107,8 @@ class Profiling:
         report = runLoad(
             self._generator, self._scenario, server, self._loadCore, warmUp=WARM_UP, seconds=self._seconds
         )
-        print(f"{report['operationsPerSecond']:.0f} operations a second, {report['server']['cpuPerOperation']:.1f} µs of CPU each")
+        speed, cpu = report["operationsPerSecond"], report["server"]["cpuPerOperation"]
+        print(f"{speed:.0f} operations a second, {cpu:.1f} µs of CPU each")
 
 
 def main(words: list[str] | None = None) -> None:

@@ -5,8 +5,9 @@ Makes what the documentation shows from what was measured.
     python -m benchmarks growth --json /tmp/growth.json
     python -m benchmarks.publish /tmp/standard.json /tmp/growth.json
 
-Each file becomes three below C{docs/topics/performance}: the figures without the single runs (C{.json}), tables to include
-(C{.inc}) and a chart (C{.svg}). Without arguments, the tables and charts are made again from the figures that are there.
+Each file becomes three below C{docs/topics/performance}: the figures without the single runs (C{.json}), tables to
+include (C{.inc}) and a chart (C{.svg}). Without arguments, the tables and charts are made again from the figures that
+are there.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def tables(measured: dict[str, Any]) -> str:
             compared.append([title, figure["title"], *_sides(figure), spread])
         others = result["others"]
         if result["scenario"]["name"] != "idle":
-            loads.append([title, *_sides(others["operationsPerSecond"]), *_sides(others["p50"]), *_sides(others["p99"])])
+            loads.append([title, *(side for name in ("operationsPerSecond", "p50", "p99") for side in _sides(others[name]))])
     lines = [provenance(measured), ""]
     lines += _table(["Scenario", "Figure", "Node", "agtwisted", "Ratio (range)"], compared, "34 24 12 12 18")
     if not isGrowth(measured):
@@ -95,7 +96,9 @@ def chart(measured: dict[str, Any]) -> str:
     """
     @return: the SVG document.
     """
-    caption = f"{measured['date']}, {measured['machine']['processor']}, Python {measured['versions']['Python']}, Node {measured['versions']['Node']}"
+    versions = measured["versions"]
+    setting = measured["machine"]["processor"], f"Python {versions['Python']}", f"Node {versions['Node']}"
+    caption = ", ".join((measured["date"], *setting))
     if isGrowth(measured):
         return curves("Server CPU for one operation", caption, list(_panels(measured)))
     rows = []

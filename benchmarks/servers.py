@@ -44,7 +44,8 @@ def cacheFolder() -> Path:
 
 def buildGenerator(folder: Path) -> Path:
     """
-    Compile the load generator unless that was done since it was last changed; without TLS if OpenSSL's headers are missing.
+    Compile the load generator, unless that was done since it was last changed; without TLS if OpenSSL's headers are
+    missing.
 
     @return: the program.
     """
@@ -286,6 +287,7 @@ def runLoad(
     command += ["--warm-up", str(scenario.warmUp or warmUp), "--seconds", str(scenario.seconds or seconds)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", preexec_fn=_onCore(core))
     if done.returncode != 0:
-        raise BenchmarkError(f"{shlex.join(command)}:\n{done.stdout}{done.stderr}\nThe server wrote:\n{server.output()[-2000:]}")
+        written = f"{done.stdout}{done.stderr}\nThe server wrote:\n{server.output()[-2000:]}"
+        raise BenchmarkError(f"{shlex.join(command)}:\n{written}")
     report: dict[str, Any] = json.loads(done.stdout)
     return report

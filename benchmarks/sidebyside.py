@@ -1,8 +1,8 @@
 """
 Side by side with the Node server: both run at one core each, in alternation, under the same load.
 
-Ratios are taken pair by pair, from runs that follow each other, because the speed of a machine changes with what else it
-does; what is told is the median of the pairs. Above 1 agtwisted needs less.
+Ratios are taken pair by pair, from runs that follow each other, because the speed of a machine changes with what else
+it does; what is told is the median of the pairs. Above 1 agtwisted needs less.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Comparison:
         """
         cache = cacheFolder()
         self.generator = buildGenerator(cache)
-        self.packages = installNode(cache)
+        self.packages = arguments.node_modules or installNode(cache)
         self._arguments = arguments
         self._folder = folder
         self._serverCore, self._loadCore = coresFor(arguments.cores)
@@ -144,7 +144,8 @@ def describeMachine() -> dict[str, Any]:
     """
     @return: what the measurement ran on, in general terms.
     """
-    names = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     processor = names[0] if names else platform.machine()
     return {"processor": processor, "cores": len(os.sched_getaffinity(0)), "system": f"Linux {platform.machine()}"}
 
@@ -194,6 +195,7 @@ def readCommandLine(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=1.5, help="how long each run measures")
     parser.add_argument("--warm-up", type=float, default=0.7, help="seconds of load before that")
     parser.add_argument("--cores", help="numbers of the cores for the servers and for the generator, e.g. 0,1")
+    parser.add_argument("--node-modules", type=Path, help="where socketcluster-server is, instead of installing it")
     parser.add_argument("--json", type=Path, help="file for everything that was measured")
     arguments = parser.parse_args(words)
     try:
