@@ -78,7 +78,8 @@ def tables(measured: dict[str, Any]) -> str:
             compared.append([title, figure["title"], *_sides(figure), spread])
         others = result["others"]
         if result["scenario"]["name"] != "idle":
-            loads.append([title, *(side for name in ("operationsPerSecond", "p50", "p99") for side in _sides(others[name]))])
+            shown = [others[name] for name in ("operationsPerSecond", "p50", "p99")]
+            loads.append([title, *(side for figure in shown for side in _sides(figure))])
     lines = [provenance(measured), ""]
     lines += _table(["Scenario", "Figure", "Node", "agtwisted", "Ratio (range)"], compared, "34 24 12 12 18")
     if not isGrowth(measured):
