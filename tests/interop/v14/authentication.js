@@ -78,6 +78,7 @@ async function authenticateOverAConnection(t) {
   assert.deepEqual([good.error, good.status.isAuthenticated, good.status.authError], [null, true, null]);
   let other = await t.authenticate(client, t.sign({ username: 'bob' }));
   assert.equal(other.status.isAuthenticated, true);
+  await server.wait('authentication', 2);
   assert.equal(server.log.all('authenticationStateChange').length, 1);
   let bad = await t.authenticate(client, t.sign({ username: 'eve' }, {}, 'another key'));
   assert.deepEqual([bad.error.name, bad.status.isAuthenticated], ['AuthTokenInvalidError', false]);

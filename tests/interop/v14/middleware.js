@@ -135,6 +135,7 @@ async function allLinesAllow(t) {
   await t.log(client).wait('published');
   assert.equal(await t.invoke(client, 'echo', 'hello'), 'hello');
   assert.deepEqual(heard, [{ a: 1 }]);
+  await server.wait('action', 14);
   let seen = server.log.all('action');
   assert.deepEqual(seen.map((action) => action.middleware), lines.flatMap((line) => [line, line]));
   assert.deepEqual([seen[0].url, seen[6].data, seen[8].channel, seen[12].event], ['/socketcluster/?room=x', 5, 'news', 'echo']);
@@ -155,6 +156,8 @@ async function functionsRunInOrder(t) {
   let server = await t.serve(rule('emit', { name: 'none' }, { block: NAMED }, { block: { name: 'NeverError', message: '' } }));
   let client = await t.connected(server);
   assert.equal((await t.answer(client, 'echo', 1)).error.name, 'ForbiddenError');
+  await server.wait('action', 2);
+  await t.quiet();
   assert.equal(server.log.all('action').length, 2);
 }
 
