@@ -58,7 +58,7 @@ def tuneGarbageCollector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(20_000, 20, 10)
 
 
 def useLeanPolling(reactor: IReactorTime, turns: Turns) -> bool:

@@ -914,6 +914,7 @@ class AGServerSocket(AGSocket):
         reason = reasonFor(code, reason)
         wasOpen, self.state = self.state == OPEN, CLOSED
         self._isInputClosed = True
+        self._woken = None
         self._stopTimers()
         if self._calls is not None:
             self._calls.abort("disconnect" if wasOpen else "connectAbort", code, reason)

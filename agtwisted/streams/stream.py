@@ -202,6 +202,7 @@ class Consumer(Generic[T]):
         if self._below is not None:
             self._taken()
         if isinstance(item, _End):
+            self._wakeUp = None  # they know each other: garbage, if left so
             self._leave()
             return IterationResult(item.value, True)
         return IterationResult(item, False)
@@ -316,6 +317,7 @@ class ConsumerLoop(Generic[T]):
         if consumer._below is not None:
             consumer._taken()
         if item.__class__ is _End:
+            consumer._wakeUp = None
             consumer._leave()
             raise StopAsyncIteration
         return cast(T, item)
