@@ -202,8 +202,7 @@ class Consumer(Generic[T]):
         if self._below is not None:
             self._taken()
         if isinstance(item, _End):
-            self._wakeUp = None  # they know each other: garbage, if left so
-            self._leave()
+            self._ended()
             return IterationResult(item.value, True)
         return IterationResult(item, False)
 
@@ -286,6 +285,22 @@ class Consumer(Generic[T]):
             self._timer.cancel()
             self._timer = None
 
+    def _ended(self) -> None:
+        """
+        The end was taken.
+        """
+        if self._wakeUp is not None and not self._wakeUp.isAwaited:
+            self._wakeUp = None  # they know each other, and only the garbage collector would free them
+        self._leave()
+
+    def _finish(self) -> None:
+        """
+        The end has been taken.
+        """
+        if self._wakeUp is not None and not self._wakeUp.isAwaited:
+            self._wakeUp = None  # they know each other: garbage, if left so
+        self._leave()
+
     def _leave(self) -> None:
         self._stopTimer()
         if self.isAlive:
@@ -317,8 +332,7 @@ class ConsumerLoop(Generic[T]):
         if consumer._below is not None:
             consumer._taken()
         if item.__class__ is _End:
-            consumer._wakeUp = None
-            consumer._leave()
+            consumer._ended()
             raise StopAsyncIteration
         return cast(T, item)
 
