@@ -293,14 +293,6 @@ class Consumer(Generic[T]):
             self._wakeUp = None  # they know each other, and only the garbage collector would free them
         self._leave()
 
-    def _finish(self) -> None:
-        """
-        The end has been taken.
-        """
-        if self._wakeUp is not None and not self._wakeUp.isAwaited:
-            self._wakeUp = None  # they know each other: garbage, if left so
-        self._leave()
-
     def _leave(self) -> None:
         self._stopTimer()
         if self.isAlive:
