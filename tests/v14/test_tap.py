@@ -4,10 +4,12 @@ Tests of L{agtwisted.tap} with the API of version 14.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from agtwisted import AGServer, SCServer
+from agtwisted import AGServer, SCServer, tap
 from agtwisted.tap import Options
 from agtwisted.testing import connect
 from tests.test_tap import ServiceTests as CoreServiceTests
@@ -78,7 +80,14 @@ class ServiceTests(CoreServiceTests):
         """
         The console page is there where version 2 is spoken.
         """
-        self.start("--api", "v14")
-        self.assertNotIn(b"<html", self.ask("/"))
-        self.start("--api", "v14", "--protocol-version", "auto")
-        self.assertIn(b"<html", self.ask("/"))
+        consoles: list[bool] = []
+        standaloneSite = tap.standaloneSite
+
+        def remember(server: AGServer, *, console: bool, static: str | None) -> Any:
+            consoles.append(console)
+            return standaloneSite(server, console=console, static=static)
+
+        self.patch(tap, "standaloneSite", remember)
+        for version in ("1", "2", "auto"):
+            self.start("--api", "v14", "--protocol-version", version)
+        self.assertEqual(consoles, [False, True, True])
