@@ -4,6 +4,7 @@ What the hostile tests share: a server with an application, clients of every kin
 
 from __future__ import annotations
 
+import gc
 from itertools import count
 from random import Random
 from typing import Any
@@ -51,9 +52,21 @@ async def application(server: AGServer) -> None:
 
 def begin(server: AGServer) -> None:
     """
-    The same for C{twistd agserver --app}.
+    The same for C{twistd agserver --app}, and a procedure that collects garbage.
     """
     Deferred.fromCoroutine(application(server))
+    Deferred.fromCoroutine(_offerCollecting(server))
+
+
+async def _offerCollecting(server: AGServer) -> None:
+    async for event in server.listener("handshake"):
+        Deferred.fromCoroutine(_collect(event.socket))
+
+
+async def _collect(socket: AGServerSocket) -> None:
+    async for request in socket.procedure("collect garbage"):
+        gc.collect()
+        request.end("collected")
 
 
 async def _serve(socket: AGServerSocket) -> None:
