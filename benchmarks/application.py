@@ -57,6 +57,13 @@ def messageListener(server: Any) -> None:
     ensureDeferred(_connections(server, _hearMessages))
 
 
+def deflate(server: Any) -> None:
+    """
+    The same; the server has been given the option C{perMessageDeflate}.
+    """
+    plain(server)
+
+
 async def _connections(server: Any, *more: Any) -> None:
     async for event in server.listener("connection"):
         for serve in (_echo, *more):

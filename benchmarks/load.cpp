@@ -1,6 +1,7 @@
 // A load generator for SocketCluster servers: one thread, epoll, Linux.
 //
-//   g++ -O2 -std=c++17 -DTLS -o load load.cpp -lssl -lcrypto      (without -DTLS and the libraries: no --tls)
+//   g++ -O2 -std=c++17 -DTLS -DDEFLATE -o load load.cpp -lssl -lcrypto -lz
+//   (without -DTLS and its libraries there is no --tls, without -DDEFLATE and -lz no --deflate)
 //
 //   load rpc     --connections C --depth D         D calls of the procedure `echo` in flight on each connection
 //   load pubsub  --channels N --subscribers S      N channels with S subscribers each. P publishers of their own, or with
@@ -9,7 +10,8 @@
 //   load connect --connections C --concurrency K   opens C connections, K at a time, as far as SocketCluster's handshake
 //   load idle    --connections C                   holds C connections that do nothing but answer pings
 //
-//   --port P | --unix PATH, --host A, --path /socketcluster/, --tls, --protocol 1|2, --pid P (the server, to measure it),
+//   --port P | --unix PATH, --host A, --path /socketcluster/, --tls, --deflate (what the server sends), --protocol 1|2,
+//   --pid P (the server, to measure it),
 //   --size B (bytes of data, at least 32), --rate R (operations or publications per second in all, instead of as many as
 //   possible; the latency then counts from the moment an operation was due), --warm-up S, --seconds S
 //
@@ -45,6 +47,9 @@
 
 #ifdef TLS
 #include <openssl/ssl.h>
+#endif
+#ifdef DEFLATE
+#include <zlib.h>
 #endif
 
 using std::string;
@@ -160,7 +165,7 @@ struct Settings {
   int connections = 100, depth = 1, concurrency = 50, channels = 1, subscribers = 100, publishers = 1, inFlight = 1;
   size_t size = 32;
   double rate = 0, warmUp = 1, seconds = 5;
-  bool tls = false;
+  bool tls = false, deflate = false;
 };
 
 static Settings settings;
@@ -180,8 +185,8 @@ static void readCommandLine(int count, char **words) {
   if (count < 2) fail("what to do? rpc, pubsub, connect or idle; the head of load.cpp tells more");
   s.mode = words[1];
   for (int i = 2; i < count; i++) {
-    if (!strcmp(words[i], "--tls")) {
-      s.tls = true;
+    if (!strcmp(words[i], "--tls") || !strcmp(words[i], "--deflate")) {
+      (words[i][2] == 't' ? s.tls : s.deflate) = true;
       continue;
     }
     auto option = options.find(words[i]);
@@ -238,7 +243,7 @@ struct Connection {
   State state = State::connecting;
   string in, fragments, out;
   size_t inStart = 0, outStart = 0;
-  bool isDirty = false;
+  bool isDirty = false, isDeflated = false;
   uint32_t watched = 0;
   Nanoseconds began = 0;
   // of a caller or publisher: what it has sent, and when
@@ -251,6 +256,9 @@ struct Connection {
   std::vector<uint32_t> expected;         // the next sequence number of each publisher in the channel
 #ifdef TLS
   SSL *ssl = nullptr;
+#endif
+#ifdef DEFLATE
+  z_stream inflater{};
 #endif
 };
 
@@ -288,6 +296,9 @@ static void drop(Connection &c) {
   if (c.state == State::closed) return;
 #ifdef TLS
   if (c.ssl) SSL_free(c.ssl), c.ssl = nullptr;
+#endif
+#ifdef DEFLATE
+  inflateEnd(&c.inflater);
 #endif
   linger reset{1, 0};  // leaves no port in TIME_WAIT behind
   setsockopt(c.descriptor, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
@@ -415,7 +426,8 @@ static void upgrade(Connection &c) {
   // The key and the answer to it are RFC 6455's own example.
   c.out = "GET " + settings.path + " HTTP/1.1\r\nHost: " + settings.host +
           "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+          (settings.deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n" : "\r\n");
   c.state = State::upgrading;
   flush(c);
 }
@@ -444,6 +456,13 @@ static void upgraded(Connection &c) {
     errors.add(errors.protocol, "not upgraded: " + c.in.substr(0, end));
     return drop(c);
   }
+  if (settings.deflate != (c.in.find("permessage-deflate") < end)) {
+    errors.add(errors.protocol, "compression was not agreed on, or without being asked for");
+    return drop(c);
+  }
+#ifdef DEFLATE
+  if (settings.deflate) inflateInit2(&c.inflater, -15);
+#endif
   c.inStart = end + 4;
   c.state = State::handshaking;
   sendText(c, R"({"event":"#handshake","data":{"authToken":null},"cid":1})");
@@ -495,17 +514,37 @@ static void textReceived(Connection &c, Text text) {
   if (!elements(text, [&](Text packet) { packetReceived(c, packet); })) errors.add(errors.protocol, "no batch: " + string(text));
 }
 
+static string inflated([[maybe_unused]] Connection &c, string payload) {
+  string whole;
+#ifdef DEFLATE
+  payload.append("\x00\x00\xff\xff", 4);  // what RFC 7692 leaves off
+  auto &z = c.inflater;
+  z.next_in = reinterpret_cast<unsigned char *>(payload.data());
+  z.avail_in = unsigned(payload.size());
+  do {
+    static char buffer[1 << 16];
+    z.next_out = reinterpret_cast<unsigned char *>(buffer);
+    z.avail_out = sizeof buffer;
+    int status = inflate(&z, Z_SYNC_FLUSH);
+    if (status != Z_OK && status != Z_BUF_ERROR) errors.add(errors.protocol, "cannot inflate");
+    whole.append(buffer, sizeof buffer - z.avail_out);
+  } while (z.avail_out == 0);
+#endif
+  return whole;
+}
+
 static void frameReceived(Connection &c, int head, Text payload) {
   int opcode = head & 15;
   bool isFinal = head & 0x80;
-  if (head & 0x70) errors.add(errors.protocol, "an extension that was not agreed on");
-  if (opcode == 1 && isFinal) return textReceived(c, payload);
+  if (opcode == 1) c.isDeflated = settings.deflate && head & 0x40;
+  if (head & (opcode == 1 && c.isDeflated ? 0x30 : 0x70)) errors.add(errors.protocol, "an extension that was not agreed on");
+  if (opcode == 1 && isFinal && !c.isDeflated) return textReceived(c, payload);
   if (opcode <= 1) {
     c.fragments.append(payload);
     if (!isFinal) return;
     string whole = std::move(c.fragments);
     c.fragments.clear();
-    return textReceived(c, whole);
+    return textReceived(c, c.isDeflated ? inflated(c, std::move(whole)) : whole);
   }
   if (opcode == 9) return sendFrame(c, 10, payload);
   if (opcode == 8) {
@@ -888,6 +927,9 @@ int main(int count, char **words) {
     fail("this was built without TLS");
 #endif
   }
+#ifndef DEFLATE
+  if (settings.deflate) fail("this was built without deflate");
+#endif
   if (settings.mode == "rpc") {
     Calling calling;
     scenario = &calling;

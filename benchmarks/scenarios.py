@@ -98,6 +98,9 @@ SIDE_BY_SIDE = [
         variant="handshakeMiddleware",
     ),
     Scenario("rpc1-listener", "RPC, a listener on “message”", "rpc --connections 100", variant="messageListener"),
+    Scenario("rpc1-deflate", "RPC, deflated", "rpc --connections 100 --deflate", variant="deflate"),
+    Scenario("fan100-deflate", "1 to 100, deflated", f"{_FAN100} --deflate", variant="deflate"),
+    Scenario("fan100k-deflate", "1 to 100, 1 KB, deflated", f"{_FAN100} --size 1024 --deflate", variant="deflate"),
     Scenario("rpc1-tls", "RPC over TLS", "rpc --connections 100", transport="tls"),
     Scenario("fan100-tls", "1 to 100 over TLS", _FAN100, transport="tls"),
     Scenario(

@@ -25,6 +25,13 @@ from benchmarks.scenarios import Scenario
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 STARTING_TIME = 20.0
+#: What the load generator can have: the header that it needs, Debian's package of that, and libraries.
+EXTRAS = {
+    "TLS": ("openssl/ssl.h", "libssl-dev", ["-lssl", "-lcrypto"]),
+    "DEFLATE": ("zlib.h", "zlib1g-dev", ["-lz"]),
+}
+#: Options of the server that a variant needs.
+OPTIONS = {"deflate": ["--per-message-deflate", "true"]}
 
 
 class BenchmarkError(Exception):
@@ -44,8 +51,7 @@ def cacheFolder() -> Path:
 
 def buildGenerator(folder: Path) -> Path:
     """
-    Compile the load generator, unless that was done since it was last changed; without TLS if OpenSSL's headers are
-    missing.
+    Compile the load generator, unless that was done since it was last changed; without what headers are missing for.
 
     @return: the program.
     """
@@ -56,9 +62,13 @@ def buildGenerator(folder: Path) -> Path:
     if shutil.which(compiler) is None:
         raise BenchmarkError(f"{compiler} is needed to build the load generator")
     command = [compiler, "-O2", "-std=c++17", "-o", str(program), str(source)]
-    if subprocess.run([*command, "-DTLS", "-lssl", "-lcrypto"], capture_output=True).returncode != 0:
-        print("The load generator is built without TLS: OpenSSL's headers (libssl-dev) are missing.", file=sys.stderr)
-        subprocess.run(command, check=True)
+    for macro, (header, package, libraries) in EXTRAS.items():
+        probe, line = [compiler, "-E", "-x", "c++", "-"], f"#include <{header}>".encode()
+        if subprocess.run(probe, input=line, capture_output=True).returncode == 0:
+            command += [f"-D{macro}", *libraries]
+        else:
+            print(f"The load generator is built without {macro}: {package} is missing.", file=sys.stderr)
+    subprocess.run(command, check=True)
     return program
 
 
@@ -259,6 +269,7 @@ def startOurs(scenario: Scenario, folder: Path, core: int | None, options: tuple
     """
     address = Address(scenario.transport, folder)
     application = ["--app", f"benchmarks.application:{scenario.variant}", "--endpoint", address.endpoint()]
+    application += OPTIONS.get(scenario.variant, [])
     command = [twistd(), "-n", "--pidfile=", *options, "agserver", *application]
     return Server(command, {"PYTHONPATH": str(ROOT)}, address, core)
 

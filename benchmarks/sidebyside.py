@@ -26,6 +26,7 @@ from typing import Any
 
 from benchmarks.scenarios import FIGURES, GROUPS, Scenario, choose
 from benchmarks.servers import (
+    ROOT,
     BenchmarkError,
     Server,
     buildGenerator,
@@ -160,6 +161,17 @@ def describeVersions(packages: Path) -> dict[str, str]:
     return {**ours, "Node": node.removeprefix("v"), "socketcluster-server": server}
 
 
+def revision() -> str | None:
+    """
+    @return: which state of the checkout was measured, as far as that is known; it ends with a + if it was changed since.
+    """
+    try:
+        command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
 HEADER = (
     f"{'scenario':<18}{'figure':<9}{'node':>9}{'ours':>9}  {'ratio (min-max)':<20}"
     f"{'operations/s':>17}{'p50 us':>15}{'p99 us':>15}{'load %':>8}"
@@ -227,6 +239,7 @@ def main(words: list[str] | None = None) -> None:
             "date": datetime.now(UTC).date().isoformat(),
             "machine": describeMachine(),
             "versions": describeVersions(comparison.packages),
+            "revision": revision(),
             "loadAverage": [loadBefore, os.getloadavg()[0]],
             "rounds": arguments.rounds,
             "results": results,

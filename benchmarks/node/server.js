@@ -9,7 +9,7 @@ const [variant, listen, key, certificate] = process.argv.slice(2);
 const httpServer = key
   ? require('https').createServer({key: readFileSync(key), cert: readFileSync(certificate)})
   : require('http').createServer();
-const server = attach(httpServer);
+const server = attach(httpServer, {perMessageDeflate: variant === 'deflate'});
 
 const lines = {
   handshakeMiddleware: server.MIDDLEWARE_HANDSHAKE,
@@ -42,7 +42,7 @@ async function logErrors() {
 }
 
 if (variant in lines) server.setMiddleware(lines[variant], allow);
-else if (!['plain', 'messageListener'].includes(variant)) throw new Error(`There is no variant ${variant}`);
+else if (!['plain', 'messageListener', 'deflate'].includes(variant)) throw new Error(`There is no variant ${variant}`);
 serveConnections();
 logErrors();
 httpServer.listen({backlog: 4096, ...JSON.parse(listen)});

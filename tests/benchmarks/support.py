@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,13 +42,15 @@ def generator() -> Path:
     return buildGenerator(Path(tempfile.mkdtemp(dir=Path.cwd())))
 
 
-def serve(application: str, folder: Path, transport: str = "tcp") -> Server:
+def serve(application: str, folder: Path, transport: str = "tcp", options: Sequence[str] = ()) -> Server:
     """
     @param application: as for C{--app}.
     @param folder: for temporary files; its name must be short enough for a Unix socket's.
+    @param options: more arguments of C{twistd agserver}.
     """
     address = Address(transport, folder)
     command = [twistd(), "-n", "--pidfile=", "agserver", "--app", application, "--endpoint", address.endpoint()]
+    command += options
     return Server(command, {"PYTHONPATH": str(ROOT)}, address, None)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.scenarios import SCENARIOS
-from benchmarks.servers import Server
+from benchmarks.servers import OPTIONS, Server
 from tests.benchmarks.support import generator, load, missing, plainServer, serve
 
 
@@ -160,6 +160,19 @@ class VariantsTests(LoadTestCase):
     """
     The variants of the application.
     """
+
+    def test_deflated(self) -> None:
+        """
+        Where compression was agreed on, what the server sends is inflated and checked like everything else.
+        """
+        server = serve("benchmarks.application:deflate", self.folder, options=OPTIONS["deflate"])
+        with server:
+            for arguments in ("rpc --connections 3 --size 500", "pubsub --subscribers 3 --size 100000"):
+                report = load(server, f"{arguments} --deflate")
+                if "built without deflate" in report.get("failed", ""):
+                    missing("zlib's header is not installed (zlib1g-dev)")
+                self.assertEqual(report["errors"]["total"], 0, report)
+                self.assertGreater(report["operations"], 0)
 
     def test_variants(self) -> None:
         """
