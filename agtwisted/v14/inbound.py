@@ -21,8 +21,8 @@ from agtwisted.v14.text import inText, isTrue, member
 if TYPE_CHECKING:
     from agtwisted.v14.serversocket import SCServerSocket
 
-#: How an event is treated: with its data, the error that the expiry of the socket's token is (C{NO_DATA} if it is no matter),
-#: and what answers it.
+#: How an event is treated: with its data, the error that the expiry of the socket's token is (C{NO_DATA} if it has not
+#: expired), and what answers it.
 Rule = Callable[["SCServerSocket", Any, Any, Response], None]
 
 #: The events that a socket emits itself; a client that sends one is not heard.
@@ -133,9 +133,7 @@ def _publish(socket: SCServerSocket, data: Any, expired: Any, response: Response
     if not server.hasFunctions(PUBLISH_IN):
         _passOn(socket, channel, member(data, "data"), NO_DATA, data, response)
         return
-    request = MiddlewareRequest(
-        socket=socket, channel=channel, data=member(data, "data"), authTokenExpiredError=expired
-    )
+    request = MiddlewareRequest(socket=socket, channel=channel, data=member(data, "data"), authTokenExpiredError=expired)
 
     def decided(error: Any, _: Any) -> None:
         ackData = request.get("ackData")

@@ -84,7 +84,7 @@ class SCServer(CallbackEmitter, AGServer):
         @raise InvalidOptionsError: an option is not known or has a value that cannot be.
         """
         self._callbacks = None
-        self._chains: dict[str, tuple[Callback, ...]] = {line: () for line in LINES}
+        self._chains: dict[str, tuple[Callback, ...]] = dict.fromkeys(LINES, ())
         super().__init__(reactor, **options)
         self.appName = self.options.appName
         self.middlewareEmitWarnings = self.options.middlewareEmitWarnings

@@ -163,9 +163,7 @@ class SCServerSocket(CallbackEmitter, AGServerSocket):
 
     # ---- sending
 
-    def emit(
-        self, event: str, data: object = NO_DATA, callback: Callback | None = None, options: Any = None
-    ) -> None:
+    def emit(self, event: str, data: object = NO_DATA, callback: Callback | None = None, options: Any = None) -> None:
         """
         Send an event to the client. The events of the socket itself cannot be sent; C{error} is emitted here.
 
@@ -176,9 +174,7 @@ class SCServerSocket(CallbackEmitter, AGServerSocket):
         """
         if event in LOCAL_EVENTS:
             if event != "error":
-                data = InvalidActionError(
-                    f'The "{event}" event is reserved and cannot be emitted on a server socket'
-                )
+                data = InvalidActionError(f'The "{event}" event is reserved and cannot be emitted on a server socket')
             self.emitError(None if data is NO_DATA else data)
         elif event == "#publish" and isinstance(data, dict) and self.server.hasFunctions(PUBLISH_OUT):
             self._passPublishOut(data, callback, options)
@@ -268,9 +264,7 @@ class SCServerSocket(CallbackEmitter, AGServerSocket):
 
         @param source: the publication, whose finished frame will do if middleware says so, or the options of L{emit}.
         """
-        request = MiddlewareRequest(
-            socket=self, channel=data.get("channel", NO_DATA), data=data.get("data", NO_DATA)
-        )
+        request = MiddlewareRequest(socket=self, channel=data.get("channel", NO_DATA), data=data.get("data", NO_DATA))
 
         def decided(error: Any, _: Any) -> None:
             if error is not None:

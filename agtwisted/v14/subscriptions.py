@@ -78,9 +78,7 @@ def unsubscribe(socket: SCServerSocket, channel: Any) -> None:
     if not isinstance(channel, str):
         raise InvalidActionError(f"Socket {socket.id} tried to unsubscribe from an invalid channel name")
     if channel not in socket.channelSubscriptions:
-        raise InvalidActionError(
-            f"Socket {socket.id} tried to unsubscribe from a channel which it is not subscribed to"
-        )
+        raise InvalidActionError(f"Socket {socket.id} tried to unsubscribe from a channel which it is not subscribed to")
     leave(socket, channel)
     socket.notify("unsubscribe", channel)
     socket.server.notify("unsubscription", socket, channel)

@@ -433,7 +433,12 @@ class MiddlewareTests(SynchronousTestCase):
         """
         coded = InvalidActionError("coded")
         coded.statusCode = 4502  # type: ignore[attr-defined]
-        for error, value, expected in ((REFUSAL, 4501, 4501), (REFUSAL, None, 4008), (coded, 4501, 4502), (True, 4501, 4501)):
+        for error, value, expected in (
+            (REFUSAL, 4501, 4501),
+            (REFUSAL, None, 4008),
+            (coded, 4501, 4502),
+            (True, 4501, 4501),
+        ):
             setting = Setting()
             setting.server.addMiddleware("handshakeSC", lambda request, next, e=error, v=value: next(e, v))
             client = setting.connect()

@@ -127,17 +127,25 @@ class EventTests(SocketTestCase):
         """
         self.client.send("just text", b"\x01", '{"event":"x"}')
         told = [(name, arguments[0]) for name, arguments in self.setting.events]
-        self.assertEqual(told, [
-            ("socket.message", "just text"), ("socket.raw", "just text"), ("socket.message", b"\x01"), ("socket.raw", b"\x01"),
-            ("socket.message", '{"event":"x"}')])
+        self.assertEqual(
+            told,
+            [
+                ("socket.message", "just text"),
+                ("socket.raw", "just text"),
+                ("socket.message", b"\x01"),
+                ("socket.raw", b"\x01"),
+                ("socket.message", '{"event":"x"}'),
+            ],
+        )
 
     def test_batches(self) -> None:
         """
         Each packet of a batch is one, until the connection is closed.
         """
         self.socket.on("note", lambda data: self.callback(data))
-        self.client.send([{"event": "note", "data": 1}, {"event": "#disconnect", "data": {"code": 1000}},
-                          {"event": "note", "data": 2}])
+        self.client.send(
+            [{"event": "note", "data": 1}, {"event": "#disconnect", "data": {"code": 1000}}, {"event": "note", "data": 2}]
+        )
         self.assertEqual(self.called, [(1,)])
 
     def test_batchedAnswers(self) -> None:
@@ -179,8 +187,10 @@ class EmitTests(SocketTestCase):
         self.socket.emit("one")
         self.socket.emit("two", None)
         self.socket.emit("three", {"a": 1})
-        self.assertEqual(self.client.takePackets(), [
-            {"event": "one"}, {"event": "two", "data": None}, {"event": "three", "data": {"a": 1}}])
+        self.assertEqual(
+            self.client.takePackets(),
+            [{"event": "one"}, {"event": "two", "data": None}, {"event": "three", "data": {"a": 1}}],
+        )
 
     def test_callback(self) -> None:
         """
@@ -271,9 +281,15 @@ class ChannelTests(SocketTestCase):
         self.socket.kickOut(message="all", callback=self.callback)
         self.socket.kickOut(callback=self.callback)
         told = [packet["data"] for packet in self.client.takePackets()]
-        self.assertEqual(told, [
-            {"message": "go", "channel": "a"}, {"channel": "b"}, {"message": "all", "channel": "c"},
-            {"message": "all", "channel": "d"}])
+        self.assertEqual(
+            told,
+            [
+                {"message": "go", "channel": "a"},
+                {"channel": "b"},
+                {"message": "all", "channel": "c"},
+                {"message": "all", "channel": "d"},
+            ],
+        )
         self.assertEqual((self.called, self.socket.channelSubscriptionsCount), ([(None,)] * 4, 0))
         self.setting.server.exchange.publish("c", 1)
         self.assertEqual(self.client.takePackets(), [])
@@ -299,9 +315,16 @@ class AuthenticationTests(SocketTestCase):
         """
         self.socket.setAuthToken({"username": "ann"}, {"expiresIn": 60}, self.callback)
         self.assertEqual(self.socket.authToken["exp"] - self.socket.authToken["iat"], 60)
-        self.assertEqual(self.setting.names(), [
-            "socket.authTokenSigned", "socket.authStateChange", "authenticationStateChange", "socket.authenticate",
-            "authentication"])
+        self.assertEqual(
+            self.setting.names(),
+            [
+                "socket.authTokenSigned",
+                "socket.authStateChange",
+                "authenticationStateChange",
+                "socket.authenticate",
+                "authentication",
+            ],
+        )
         self.assertEqual(self.setting.arguments("socket.authTokenSigned"), (self.socket.signedAuthToken,))
         self.assertEqual(self.called, [])
         self.client.settle()
@@ -362,7 +385,8 @@ class AuthenticationTests(SocketTestCase):
         self.socket.setAuthToken({"username": "ann"})
         self.assertEqual(
             self.successResultOf(self.client.authenticate(self.socket.signedAuthToken)),
-            {"isAuthenticated": True, "authError": None})
+            {"isAuthenticated": True, "authError": None},
+        )
         self.client.takePackets()
         self.failureResultOf(self.client.authenticate("a.b.c"))
         removal, answer = self.client.takePackets()[:2]

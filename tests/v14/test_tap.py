@@ -35,8 +35,9 @@ class OptionsTests(SynchronousTestCase):
         """
         C{--api} chooses the server; there are two.
         """
-        self.assertEqual([parse(*line)["serverType"] for line in ((), ("--api", "v20"), ("--api", "v14"))],
-                         [AGServer, AGServer, SCServer])
+        self.assertEqual(
+            [parse(*line)["serverType"] for line in ((), ("--api", "v20"), ("--api", "v14"))], [AGServer, AGServer, SCServer]
+        )
         self.assertIn("v13", str(self.assertRaises(UsageError, parse, "--api", "v13")))
 
     def test_options(self) -> None:
@@ -44,8 +45,10 @@ class OptionsTests(SynchronousTestCase):
         The options of version 14 go with its API only.
         """
         line = ("--app-name", "mine", "--pub-sub-batch-duration", "20", "--protocol-version", "auto", "--path-v1", "/old/")
-        self.assertEqual(parse("--api", "v14", *line)["serverOptions"], {
-            "appName": "mine", "pubSubBatchDuration": 20, "protocolVersion": "auto", "pathV1": "/old/"})
+        self.assertEqual(
+            parse("--api", "v14", *line)["serverOptions"],
+            {"appName": "mine", "pubSubBatchDuration": 20, "protocolVersion": "auto", "pathV1": "/old/"},
+        )
         self.assertRaises(UsageError, parse, "--app-name", "mine")
         self.assertRaises(UsageError, parse, "--api", "v14", "--batch-on-handshake", "yes")
 

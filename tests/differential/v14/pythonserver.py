@@ -42,8 +42,10 @@ def later(milliseconds: float, function: Callable[[], Any]) -> None:
 def view(value: Any) -> Any:
     """Give an argument of an event a form that can be compared."""
     if isinstance(value, BaseException):
-        return {"name": getattr(value, "name", None) or type(value).__name__,
-                "message": getattr(value, "message", None) if hasattr(value, "message") else str(value)}
+        return {
+            "name": getattr(value, "name", None) or type(value).__name__,
+            "message": getattr(value, "message", None) if hasattr(value, "message") else str(value),
+        }
     if isinstance(value, SCServerSocket):
         return "<socket>"
     if isinstance(value, bytes):
@@ -51,8 +53,11 @@ def view(value: Any) -> Any:
     if isinstance(value, SimpleNamespace):
         value = vars(value)
     if isinstance(value, dict):
-        return {name: view(member) if isinstance(member, BaseException) else member
-                for name, member in value.items() if member is not None}
+        return {
+            name: view(member) if isinstance(member, BaseException) else member
+            for name, member in value.items()
+            if member is not None
+        }
     return value
 
 
@@ -86,7 +91,8 @@ class Application:
             self.slowDown(setup["slowUnsubscribe"])
         if "failSubscribe" in setup:
             server.brokerEngine.subscribeSocket = lambda socket, channel, callback: callback(
-                makeError(setup["failSubscribe"]))
+                makeError(setup["failSubscribe"])
+            )
 
     def logger(self, owner: str, name: str) -> Callable[..., None]:
         """Make a function that logs an event."""
@@ -232,16 +238,23 @@ def _destroy(socket: Any, data: Any, respond: Respond, app: Application) -> None
 
 
 def _state(socket: Any, data: Any, respond: Respond, app: Application) -> None:
-    respond(None, {
-        "state": socket.state, "authState": socket.authState, "authToken": socket.authToken,
-        "subscriptions": sorted(socket.subscriptions()), "count": socket.channelSubscriptionsCount,
-        "active": socket.active, "url": socket.request.url})
+    respond(
+        None,
+        {
+            "state": socket.state,
+            "authState": socket.authState,
+            "authToken": socket.authToken,
+            "subscriptions": sorted(socket.subscriptions()),
+            "count": socket.channelSubscriptionsCount,
+            "active": socket.active,
+            "url": socket.request.url,
+        },
+    )
 
 
 def _counts(socket: Any, data: Any, respond: Respond, app: Application) -> None:
     server = app.server
-    respond(None, {"clients": server.clientsCount, "pending": server.pendingClientsCount,
-                   "registered": len(server.clients)})
+    respond(None, {"clients": server.clientsCount, "pending": server.pendingClientsCount, "registered": len(server.clients)})
 
 
 def _call(socket: Any, data: Any, respond: Respond, app: Application) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 
 from ..scripts import batches, calls, channels, closing, frames, handshake, limits, names, pings, reserved, tokens, upgrade
 from ..scripts.channels import publish, subscribe
-from ..scripts.tokens import GOOD, PAST, token
+from ..scripts.tokens import GOOD, PAST
 from ..scripts.values import CIDS, ECHO, VALUES, packet
 from ..steps import Script, Step, binary, close, connect, ended, hello, invoke, pause, raw, send, settle, transmit, wait
 
 #: Scripts that call what version 14 has events of its own for, or does in another way.
-_TAKEN = re.compile("disconnect|send-raw|batch|pressure|subscribe-options|kick-out-(empty-)?list|name-procedure-(connect|message|close|error|raw)$")
+_TAKEN = re.compile(
+    "disconnect|send-raw|batch|pressure|subscribe-options|kick-out-(empty-)?list|name-procedure-(connect|message|close|error|raw)$"
+)
 
 #: What the WebSocket layer finds wrong, the reference tells the application in words of its own; only what is sent counts.
 _WEBSOCKET = re.compile("frame-|limit-payload")
@@ -32,7 +34,11 @@ def _shared() -> list[Script]:
         options = {name: value for name, value in script.options.items() if name != "protocolVersion"}
         if _TAKEN.search(script.name):
             continue
-        if script.options.get("protocolVersion", 1) == 1 and not script.app.get("middleware") and not _LATER & options.keys():
+        if (
+            script.options.get("protocolVersion", 1) == 1
+            and not script.app.get("middleware")
+            and not _LATER & options.keys()
+        ):
             name = script.name.removesuffix("-v1")
             events = script.events and not _WEBSOCKET.match(name)
             chosen.append(replace(script, name=name, options=options, events=events))
@@ -75,19 +81,35 @@ def _middleware() -> list[Script]:
             Script(f"chain-{line}-allow", steps, {}, {"middleware": chain}, events=True),
             Script(f"chain-{line}-two", steps, {}, {"middleware": {line: [{}, {"block": NAMED}, {}]}}, events=True),
             Script(f"chain-{line}-delay", [*steps, pause(300), settle()], {}, {"middleware": {line: [{"delay": 100}]}}),
-            Script(f"chain-{line}-delayed-block", [*steps, pause(300), settle()], {},
-                   {"middleware": {line: [{"delay": 100, "block": NAMED}]}}),
-            Script(f"chain-{line}-unannounced", steps, {"middlewareEmitWarnings": False},
-                   {"middleware": {line: [{"block": NAMED}]}}, events=True),
+            Script(
+                f"chain-{line}-delayed-block",
+                [*steps, pause(300), settle()],
+                {},
+                {"middleware": {line: [{"delay": 100, "block": NAMED}]}},
+            ),
+            Script(
+                f"chain-{line}-unannounced",
+                steps,
+                {"middlewareEmitWarnings": False},
+                {"middleware": {line: [{"block": NAMED}]}},
+                events=True,
+            ),
         ]
         scripts += [
             Script(f"chain-{line}-block-{name}", steps, {}, {"middleware": {line: [rule]}}, events=True)
-            for name, rule in BLOCKS.items()]
+            for name, rule in BLOCKS.items()
+        ]
     for line in ("subscribe", "publishIn", "publishOut", "emit"):
         scripts += [
-            Script(f"chain-{line}-replace-{name}", LINES[line], {}, {"middleware": {line: [{"replace": VALUES[name]}]}},
-                   events=True)
-            for name in ("null", "0", "false", "text", "nested")]
+            Script(
+                f"chain-{line}-replace-{name}",
+                LINES[line],
+                {},
+                {"middleware": {line: [{"replace": VALUES[name]}]}},
+                events=True,
+            )
+            for name in ("null", "0", "false", "text", "nested")
+        ]
     return scripts
 
 
@@ -98,44 +120,99 @@ _EXPIRED = [hello(), send(invoke("login", {"token": {"u": 1, "exp": PAST}})), se
 def _own() -> list[Script]:
     scripts = [
         # ---- calls and their answers
-        *(Script(f"cid-{name}", [hello(), send(packet(event="echo", data=1, cid=value), ECHO)], events=True)
-          for name, value in CIDS.items()),
-        *(Script(f"answer-rid-{name}", [
-            hello(), send(invoke("call", {"event": "ask", "data": 1})), wait(2), send({"rid": value, "data": 1}, ECHO)])
-          for name, value in {"text": "1", "float": 1.0, "text-zero": "01", "list": [1], "true": True}.items()),
+        *(
+            Script(f"cid-{name}", [hello(), send(packet(event="echo", data=1, cid=value), ECHO)], events=True)
+            for name, value in CIDS.items()
+        ),
+        *(
+            Script(
+                f"answer-rid-{name}",
+                [hello(), send(invoke("call", {"event": "ask", "data": 1})), wait(2), send({"rid": value, "data": 1}, ECHO)],
+            )
+            for name, value in {"text": "1", "float": 1.0, "text-zero": "01", "list": [1], "true": True}.items()
+        ),
         Script("answer-with-error-and-data", [hello(), send(invoke("failWithData", {"error": NAMED, "data": {"a": 1}}))]),
-        Script("answer-with-text-error", [hello(), send(invoke("fail", "just text"), invoke("fail", 7, 3), invoke("fail", True, 4))]),
-        Script("answer-with-false-error", [hello(), send(invoke("fail", 0), invoke("fail", "", 3), invoke("fail", False, 4))]),
+        Script(
+            "answer-with-text-error",
+            [hello(), send(invoke("fail", "just text"), invoke("fail", 7, 3), invoke("fail", True, 4))],
+        ),
+        Script(
+            "answer-with-false-error", [hello(), send(invoke("fail", 0), invoke("fail", "", 3), invoke("fail", False, 4))]
+        ),
         Script("answer-twice", [hello(), send(invoke("twice"), ECHO)], events=True),
         Script("answer-in-batch", [hello(), send(invoke("answerInBatch", 1)), wait(2), send(ECHO)]),
-        Script("answer-in-batch-later", [
-            hello(), send(invoke("answerInBatch", 1), invoke("answerInBatch", 2, 3), invoke("echo", 3, 4)), pause(400)],
-            {"pubSubBatchDuration": 200}),
+        Script(
+            "answer-in-batch-later",
+            [hello(), send(invoke("answerInBatch", 1), invoke("answerInBatch", 2, 3), invoke("echo", 3, 4)), pause(400)],
+            {"pubSubBatchDuration": 200},
+        ),
         Script("call-times-out", [hello(), send(invoke("call", {"event": "ask", "data": 1})), wait(3)], {"ackTimeout": 100}),
-        Script("emit-reserved", [hello(), send(invoke("tell", {"event": "message", "data": 1}),
-                                               invoke("tell", {"event": "connect"}, 3), ECHO)], events=True),
+        Script(
+            "emit-reserved",
+            [hello(), send(invoke("tell", {"event": "message", "data": 1}), invoke("tell", {"event": "connect"}, 3), ECHO)],
+            events=True,
+        ),
         Script("emit-private", [hello(), send(invoke("tell", {"event": "#hello", "data": 1}), ECHO)]),
         Script("emit-in-connect", [hello(), settle()], app={"greet": "hi"}, events=True),
-        Script("local-events-from-client", [hello(), send(
-            invoke("message", 1), invoke("connect", 1, 3), invoke("error", 1, 4), invoke("_disconnect", 1, 5), ECHO)], events=True),
+        Script(
+            "local-events-from-client",
+            [
+                hello(),
+                send(
+                    invoke("message", 1), invoke("connect", 1, 3), invoke("error", 1, 4), invoke("_disconnect", 1, 5), ECHO
+                ),
+            ],
+            events=True,
+        ),
         Script("private-events-unserved", [hello(), send(invoke("#foo", 1), invoke("#", 2, 3), ECHO)], events=True),
         Script("private-events-served", [hello(), send(invoke("#foo", 1), ECHO)], app={"names": ["#foo"]}, events=True),
-        Script("event-names-that-are-none", [hello(), send(
-            {"event": 5, "cid": 2}, {"event": None, "cid": 3}, {"event": False, "cid": 4}, {"event": {}, "cid": 5}, ECHO)]),
-        Script("event-names-in-middleware", [hello(), send({"event": 5, "cid": 2, "data": 1}, ECHO)],
-               app={"middleware": {"emit": [{"block": NAMED}]}}),
+        Script(
+            "event-names-that-are-none",
+            [
+                hello(),
+                send(
+                    {"event": 5, "cid": 2},
+                    {"event": None, "cid": 3},
+                    {"event": False, "cid": 4},
+                    {"event": {}, "cid": 5},
+                    ECHO,
+                ),
+            ],
+        ),
+        Script(
+            "event-names-in-middleware",
+            [hello(), send({"event": 5, "cid": 2, "data": 1}, ECHO)],
+            app={"middleware": {"emit": [{"block": NAMED}]}},
+        ),
         Script("exchange-states", [hello(), send(invoke("exchange"))]),
         # ---- the end
-        *(Script(f"disconnect-packet-{name}", [hello(), send(transmit("#disconnect", data)), ended()], events=True)
-          for name, data in {
-              "normal": {"code": 1000}, "reason": {"code": 4444, "data": "bye"}, "object": {"code": 4444, "data": {"why": 1}},
-              "application": {"code": 4501, "data": "never"}}.items()),
+        *(
+            Script(f"disconnect-packet-{name}", [hello(), send(transmit("#disconnect", data)), ended()], events=True)
+            for name, data in {
+                "normal": {"code": 1000},
+                "reason": {"code": 4444, "data": "bye"},
+                "object": {"code": 4444, "data": {"why": 1}},
+                "application": {"code": 4501, "data": "never"},
+            }.items()
+        ),
         Script("disconnect-packet-before-handshake", [send(transmit("#disconnect", {"code": 1000})), ended()], events=True),
-        Script("disconnect-packet-then-close", [
-            hello(), send(subscribe("a"), transmit("#disconnect", {"code": 4445, "data": "why"})), ended()], events=True),
-        *(Script(f"server-disconnect-{name}", [hello(), send(subscribe("a"), invoke("hangUp", data, 3)), ended()], events=True)
-          for name, data in {"default": None, "code": {"code": 4100}, "reason": {"code": 4100, "reason": "why"},
-                             "object": {"code": 4100, "reason": {"a": 1}}, "zero": {"code": 0, "reason": "none"}}.items()),
+        Script(
+            "disconnect-packet-then-close",
+            [hello(), send(subscribe("a"), transmit("#disconnect", {"code": 4445, "data": "why"})), ended()],
+            events=True,
+        ),
+        *(
+            Script(
+                f"server-disconnect-{name}", [hello(), send(subscribe("a"), invoke("hangUp", data, 3)), ended()], events=True
+            )
+            for name, data in {
+                "default": None,
+                "code": {"code": 4100},
+                "reason": {"code": 4100, "reason": "why"},
+                "object": {"code": 4100, "reason": {"a": 1}},
+                "zero": {"code": 0, "reason": "none"},
+            }.items()
+        ),
         Script("server-disconnect-first", [hello(), send(invoke("disconnectFirst")), ended()], events=True),
         Script("server-destroy", [hello(), send(invoke("destroy", {"code": 4500, "reason": "gone"})), ended()], events=True),
         Script("server-terminate", [hello(), send(subscribe("a"), invoke("terminate")), ended()], events=True),
@@ -144,78 +221,219 @@ def _own() -> list[Script]:
         Script("closed-before-handshake", [connect(), close(4444, "early")], events=True),
         Script("handshake-timeout", [connect(), ended()], {"handshakeTimeout": 200}, events=True),
         Script("pong-timeout", [hello(), ended()], {"pingTimeout": 300, "pingInterval": 100}, events=True),
-        Script("pong-expired", [hello(), send(invoke("login", {"token": {"u": 1, "exp": PAST}})), settle(), raw("#2"), settle()],
-               events=True),
+        Script(
+            "pong-expired",
+            [hello(), send(invoke("login", {"token": {"u": 1, "exp": PAST}})), settle(), raw("#2"), settle()],
+            events=True,
+        ),
         Script("pong-binary", [hello(), binary("#2"), send(ECHO)], events=True),
         Script("pong-empty", [hello(), raw(""), send(ECHO)], events=True),
-        Script("slow-unsubscribe", [hello(), send(subscribe("a")), wait(2), close(1000)], app={"slowUnsubscribe": 100}, events=True),
+        Script(
+            "slow-unsubscribe",
+            [hello(), send(subscribe("a")), wait(2), close(1000)],
+            app={"slowUnsubscribe": 100},
+            events=True,
+        ),
         # ---- channels
-        Script("subscribe-text", [hello(), send(invoke("#subscribe", "a"), publish("a", 1), invoke("state", cid=4))], events=True),
-        *(Script(f"subscribe-malformed-{name}", [hello(), send(invoke("#subscribe", value), invoke("#unsubscribe", value, 3), ECHO)],
-                 events=True)
-          for name, value in {"null": None, "empty": "", "number": 5, "list": ["a"], "object": {}, "channel-null": {"channel": None},
-                              "channel-object": {"channel": {"a": 1}}, "channel-number": {"channel": 5}, "false": False,
-                              "nested": {"channel": [1, None, "x"]}}.items()),
-        *(Script(f"publish-malformed-{name}", [hello(), send(invoke("#publish", value), ECHO)], events=True)
-          for name, value in {"null": None, "text": "a", "number": 5, "list": [1], "channel-null": {"channel": None, "data": 1},
-                              "channel-object": {"channel": {}, "data": 1}, "channel-number": {"channel": 1.5}}.items()),
-        Script("subscribe-batch", [
-            hello(), wait(1), send([subscribe("a", 2, batch=True), subscribe("b", 3, batch=True), subscribe("c", 4)]), pause(50),
-            settle()]),
-        Script("subscribe-batch-duration", [
-            hello(), wait(1), send(subscribe("a", 2, batch=True), subscribe("b", 3, batch=True)), pause(400)],
-            {"pubSubBatchDuration": 200}),
-        Script("subscribe-broker-fails", [hello(), send(subscribe("a"), invoke("state", cid=3))],
-               app={"failSubscribe": {"name": "StoreError", "message": "no room"}}, events=True),
-        Script("subscribe-limit", [hello(), send(subscribe("a"), subscribe("b", 3), subscribe("a", 4), invoke("state", cid=5))],
-               {"socketChannelLimit": 1}, events=True),
-        Script("subscribe-before-handshake", [send(subscribe("a"), {"event": "#handshake", "data": {}, "cid": 1}), settle()], {"strictHandshake": False},
-               events=True),
-        Script("publish-disabled", [hello(), send(subscribe("a"), publish("a", 1), transmit("#publish", {"channel": "a"}))],
-               {"allowClientPublish": False}, events=True),
-        Script("kick-out-silently", [*_TWO, send(subscribe("a"), invoke("kickOut", {"channel": "a", "message": "m"}, 3),
-                                                 publish("a", 1, 4)), settle("b")]),
+        Script(
+            "subscribe-text",
+            [hello(), send(invoke("#subscribe", "a"), publish("a", 1), invoke("state", cid=4))],
+            events=True,
+        ),
+        *(
+            Script(
+                f"subscribe-malformed-{name}",
+                [hello(), send(invoke("#subscribe", value), invoke("#unsubscribe", value, 3), ECHO)],
+                events=True,
+            )
+            for name, value in {
+                "null": None,
+                "empty": "",
+                "number": 5,
+                "list": ["a"],
+                "object": {},
+                "channel-null": {"channel": None},
+                "channel-object": {"channel": {"a": 1}},
+                "channel-number": {"channel": 5},
+                "false": False,
+                "nested": {"channel": [1, None, "x"]},
+            }.items()
+        ),
+        *(
+            Script(f"publish-malformed-{name}", [hello(), send(invoke("#publish", value), ECHO)], events=True)
+            for name, value in {
+                "null": None,
+                "text": "a",
+                "number": 5,
+                "list": [1],
+                "channel-null": {"channel": None, "data": 1},
+                "channel-object": {"channel": {}, "data": 1},
+                "channel-number": {"channel": 1.5},
+            }.items()
+        ),
+        Script(
+            "subscribe-batch",
+            [
+                hello(),
+                wait(1),
+                send([subscribe("a", 2, batch=True), subscribe("b", 3, batch=True), subscribe("c", 4)]),
+                pause(50),
+                settle(),
+            ],
+        ),
+        Script(
+            "subscribe-batch-duration",
+            [hello(), wait(1), send(subscribe("a", 2, batch=True), subscribe("b", 3, batch=True)), pause(400)],
+            {"pubSubBatchDuration": 200},
+        ),
+        Script(
+            "subscribe-broker-fails",
+            [hello(), send(subscribe("a"), invoke("state", cid=3))],
+            app={"failSubscribe": {"name": "StoreError", "message": "no room"}},
+            events=True,
+        ),
+        Script(
+            "subscribe-limit",
+            [hello(), send(subscribe("a"), subscribe("b", 3), subscribe("a", 4), invoke("state", cid=5))],
+            {"socketChannelLimit": 1},
+            events=True,
+        ),
+        Script(
+            "subscribe-before-handshake",
+            [send(subscribe("a"), {"event": "#handshake", "data": {}, "cid": 1}), settle()],
+            {"strictHandshake": False},
+            events=True,
+        ),
+        Script(
+            "publish-disabled",
+            [hello(), send(subscribe("a"), publish("a", 1), transmit("#publish", {"channel": "a"}))],
+            {"allowClientPublish": False},
+            events=True,
+        ),
+        Script(
+            "kick-out-silently",
+            [
+                *_TWO,
+                send(subscribe("a"), invoke("kickOut", {"channel": "a", "message": "m"}, 3), publish("a", 1, 4)),
+                settle("b"),
+            ],
+        ),
         Script("send-raw", [hello(), send(invoke("sendRaw", "any text"), invoke("sendRaw", "", 3), ECHO)]),
-        Script("publish-ack-data", [hello(), send(publish("a", 1), transmit("#publish", {"channel": "a", "data": 1}), ECHO)],
-               app={"middleware": {"publishIn": [{"ackData": {"id": 7}}]}}, events=True),
-        Script("publish-ack-data-null", [hello(), send(publish("a", 1))],
-               app={"middleware": {"publishIn": [{"ackData": None}]}}),
-        Script("publish-ack-data-blocked", [hello(), send(publish("a", 1))],
-               app={"middleware": {"publishIn": [{"ackData": {"id": 7}, "block": NAMED}]}}),
-        Script("publish-redirected", [hello(), send(subscribe("b"), publish("a", 1))],
-               app={"middleware": {"publishIn": [{"channel": "b"}]}}, events=True),
-        Script("publish-redirected-nowhere", [hello(), send(publish("a", 1))],
-               app={"middleware": {"publishIn": [{"channel": 5}]}}, events=True),
-        Script("publish-out-one-recipient", [*_TWO, send(subscribe("a"), publish("a", {"x": 1})), wait(3, "b"), settle()],
-               app={"middleware": {"publishOut": [{"useCache": True}]}}),
+        Script(
+            "publish-ack-data",
+            [hello(), send(publish("a", 1), transmit("#publish", {"channel": "a", "data": 1}), ECHO)],
+            app={"middleware": {"publishIn": [{"ackData": {"id": 7}}]}},
+            events=True,
+        ),
+        Script(
+            "publish-ack-data-null", [hello(), send(publish("a", 1))], app={"middleware": {"publishIn": [{"ackData": None}]}}
+        ),
+        Script(
+            "publish-ack-data-blocked",
+            [hello(), send(publish("a", 1))],
+            app={"middleware": {"publishIn": [{"ackData": {"id": 7}, "block": NAMED}]}},
+        ),
+        Script(
+            "publish-redirected",
+            [hello(), send(subscribe("b"), publish("a", 1))],
+            app={"middleware": {"publishIn": [{"channel": "b"}]}},
+            events=True,
+        ),
+        Script(
+            "publish-redirected-nowhere",
+            [hello(), send(publish("a", 1))],
+            app={"middleware": {"publishIn": [{"channel": 5}]}},
+            events=True,
+        ),
+        Script(
+            "publish-out-one-recipient",
+            [*_TWO, send(subscribe("a"), publish("a", {"x": 1})), wait(3, "b"), settle()],
+            app={"middleware": {"publishOut": [{"useCache": True}]}},
+        ),
         # ---- tokens
-        Script("authenticate-then-state", [hello(), send(invoke("#authenticate", GOOD), invoke("state", cid=3))], events=True),
-        Script("authenticate-not-called", [hello(), send(transmit("#authenticate", GOOD), invoke("state", cid=3))], events=True),
+        Script(
+            "authenticate-then-state", [hello(), send(invoke("#authenticate", GOOD), invoke("state", cid=3))], events=True
+        ),
+        Script(
+            "authenticate-not-called", [hello(), send(transmit("#authenticate", GOOD), invoke("state", cid=3))], events=True
+        ),
         Script("handshake-without-cid", [send({"event": "#handshake", "data": {}}), settle(), send(ECHO)], events=True),
-        Script("handshake-again", [hello(), send(invoke("#handshake", {"authToken": GOOD}), invoke("counts", cid=3), ECHO)],
-               events=True),
-        Script("handshake-token-and-login", [hello(token=GOOD), send(invoke("login", {"token": {"n": 2}}), invoke("logout", cid=3))],
-               events=True),
-        Script("token-set-in-handshake", [hello(), send(invoke("state"))],
-               app={"middleware": {"handshakeSC": [{"setAuthToken": {"username": "x"}}]}}, events=True),
-        Script("token-set-in-handshake-over-another", [hello(token=GOOD), send(invoke("state"))],
-               app={"middleware": {"handshakeSC": [{"setAuthToken": {"username": "x"}}]}}, events=True),
-        Script("token-confirmed", [hello(), send(invoke("loginConfirmed", {"n": 1})), wait(2), send({"rid": 1}), wait(3),
-                                   send(invoke("logoutConfirmed", cid=3)), wait(4), send({"rid": 2, "error": NAMED}), wait(5)]),
+        Script(
+            "handshake-again",
+            [hello(), send(invoke("#handshake", {"authToken": GOOD}), invoke("counts", cid=3), ECHO)],
+            events=True,
+        ),
+        Script(
+            "handshake-token-and-login",
+            [hello(token=GOOD), send(invoke("login", {"token": {"n": 2}}), invoke("logout", cid=3))],
+            events=True,
+        ),
+        Script(
+            "token-set-in-handshake",
+            [hello(), send(invoke("state"))],
+            app={"middleware": {"handshakeSC": [{"setAuthToken": {"username": "x"}}]}},
+            events=True,
+        ),
+        Script(
+            "token-set-in-handshake-over-another",
+            [hello(token=GOOD), send(invoke("state"))],
+            app={"middleware": {"handshakeSC": [{"setAuthToken": {"username": "x"}}]}},
+            events=True,
+        ),
+        Script(
+            "token-confirmed",
+            [
+                hello(),
+                send(invoke("loginConfirmed", {"n": 1})),
+                wait(2),
+                send({"rid": 1}),
+                wait(3),
+                send(invoke("logoutConfirmed", cid=3)),
+                wait(4),
+                send({"rid": 2, "error": NAMED}),
+                wait(5),
+            ],
+        ),
         Script("token-expired-use", [*_EXPIRED, send(ECHO, invoke("state", cid=10))], events=True),
-        Script("token-expired-subscribe", [*_EXPIRED, send(subscribe("a"), invoke("state", cid=10))],
-               app={"middleware": {"subscribe": [{"expired": True}]}}, events=True),
-        Script("token-expired-waiting-for-auth", [*_EXPIRED, send(subscribe("a", waitForAuth=True), invoke("state", cid=10))],
-               app={"middleware": {"subscribe": [{}]}}, events=True),
-        Script("token-expired-publish", [*_EXPIRED, send(publish("a", 1))],
-               app={"middleware": {"publishIn": [{"expired": True}]}}, events=True),
-        Script("token-expired-emit", [*_EXPIRED, send(ECHO)], app={"middleware": {"emit": [{"expired": True}]}}, events=True),
-        Script("wait-for-auth", [hello(), send(subscribe("a", waitForAuth=True, data={"d": 1}))],
-               app={"middleware": {"subscribe": [{}]}}, events=True),
-        Script("all-lines", [hello(token=GOOD), send(subscribe("a"), publish("a", {"x": 1}), ECHO)],
-               app={"middleware": {line: [{}] for line in LINES}}, events=True),
-        Script("order-not-kept", [hello(), send(subscribe("a"), publish("a", 1), ECHO), pause(300), settle()],
-               app={"middleware": {"subscribe": [{"delay": 150}]}}, events=True),
+        Script(
+            "token-expired-subscribe",
+            [*_EXPIRED, send(subscribe("a"), invoke("state", cid=10))],
+            app={"middleware": {"subscribe": [{"expired": True}]}},
+            events=True,
+        ),
+        Script(
+            "token-expired-waiting-for-auth",
+            [*_EXPIRED, send(subscribe("a", waitForAuth=True), invoke("state", cid=10))],
+            app={"middleware": {"subscribe": [{}]}},
+            events=True,
+        ),
+        Script(
+            "token-expired-publish",
+            [*_EXPIRED, send(publish("a", 1))],
+            app={"middleware": {"publishIn": [{"expired": True}]}},
+            events=True,
+        ),
+        Script(
+            "token-expired-emit", [*_EXPIRED, send(ECHO)], app={"middleware": {"emit": [{"expired": True}]}}, events=True
+        ),
+        Script(
+            "wait-for-auth",
+            [hello(), send(subscribe("a", waitForAuth=True, data={"d": 1}))],
+            app={"middleware": {"subscribe": [{}]}},
+            events=True,
+        ),
+        Script(
+            "all-lines",
+            [hello(token=GOOD), send(subscribe("a"), publish("a", {"x": 1}), ECHO)],
+            app={"middleware": {line: [{}] for line in LINES}},
+            events=True,
+        ),
+        Script(
+            "order-not-kept",
+            [hello(), send(subscribe("a"), publish("a", 1), ECHO), pause(300), settle()],
+            app={"middleware": {"subscribe": [{"delay": 150}]}},
+            events=True,
+        ),
     ]
     return [replace(script, name=f"own-{script.name}") for script in scripts]
 
