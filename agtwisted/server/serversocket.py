@@ -6,77 +6,49 @@ In the reference: C{AGServerSocket}.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from copy import deepcopy
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from agtwisted.errors import (
     InvalidArgumentsError,
-    InvalidMessageError,
     SocketProtocolError,
-    hydrateError,
     socketProtocolErrorStatuses,
     socketProtocolIgnoreStatuses,
 )
 from agtwisted.interfaces import IReceiver, ISubscriber
 from agtwisted.options import seconds
 from agtwisted.protocol.dialects import Dialect
-from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.statuses import (
     HANDSHAKE_TIMED_OUT,
-    INTERNAL_ERROR,
-    INVALID_PAYLOAD,
-    MESSAGE_BEFORE_HANDSHAKE,
     NORMAL,
     PONG_TIMED_OUT,
-    SLOW_CONSUMER,
-    SLOW_CONSUMER_REASON,
-    Disconnect,
     isSendable,
     reasonFor,
 )
 from agtwisted.server import authentication, subscriptions
 from agtwisted.server.authentication import AUTHENTICATED, NOBODY, UNAUTHENTICATED, Authentication
-from agtwisted.server.inbound import RULES, eventReceived, isCallId
 from agtwisted.server.middleware import (
     HANDSHAKE,
-    INBOUND,
-    INBOUND_RAW,
-    OUTBOUND,
-    AGAction,
-    Blocked,
     MiddlewareStream,
-    Verdict,
 )
-from agtwisted.sockets.request import AGRequest
-from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN, AGSocket
-from agtwisted.sockets.waiting import Waiting, unfinished
+from agtwisted.server.sending import SendingSocket
+from agtwisted.sockets.socket import CLOSED, OPEN
 from agtwisted.sockets.wheel import Timer
 from agtwisted.streams.stream import WritableConsumableStream
 from agtwisted.streams.turns import Turns
 
 if TYPE_CHECKING:
-    from agtwisted.brokers.hub import Publication
     from agtwisted.protocol.upgrade import UpgradeRequest
     from agtwisted.server.server import AGServer
 
 log = Logger()
 
-#: Packets of a batch that are processed in one turn; the others wait, so that nobody else has to.
-_BATCH_SLICE = 256
-
-#: Seconds that a client which does not read has for the closing handshake.
-_SLOW_CONSUMER_CLOSING_TIME = 2.0
-
 
 @implementer(IReceiver, ISubscriber)
-class AGServerSocket(AGSocket):
+class AGServerSocket(SendingSocket):
     """
     One client's connection, at the server.
 
@@ -90,19 +62,12 @@ class AGServerSocket(AGSocket):
     """
 
     __slots__ = (
-        "server",
         "request",
         "exchange",
-        "authentication",
-        "_dialect",
         "_channelSubscriptions",
         "_heartbeat",
         "_nextPing",
         "_handshakeTimer",
-        "_middlewareStreams",
-        "_batchOptions",
-        "_woken",
-        "_graceTimer",
     )
 
     AUTHENTICATED = AUTHENTICATED
@@ -205,281 +170,6 @@ class AGServerSocket(AGSocket):
         """
         return self.authentication.signed
 
-    # ---- errors
-
-    def emitError(self, error: object) -> None:
-        """
-        Emit C{error} on the socket and C{warning} on the server.
-        """
-        self.emitEvent("error", error=error)
-        self.server.emitWarning(error)
-
-    # ---- receiving
-
-    def messageReceived(self, payload: bytes, isBinary: bool) -> None:
-        """
-        Take a message: process it now, or behind those that have to wait.
-        """
-        self.lastHeard = self._seconds()
-        if self._isInputClosed:
-            return
-        self.inboundReceivedMessageCount += 1
-        if self._inbound.queue is not None:
-            self._queueMessage(payload, isBinary)
-            return
-        try:
-            if INBOUND_RAW in self.server.middleware:
-                waiting = self._askRawMiddleware(payload, isBinary)
-            else:
-                waiting = self._takeMessage(payload, isBinary)
-        except Exception as error:
-            self._messageFailed(error)
-            return
-        if waiting is not None:
-            self._inbound.waitFor(waiting)
-
-    def _processMessage(self, payload: bytes, isBinary: bool) -> Waiting:
-        try:
-            if INBOUND_RAW in self.server.middleware:
-                return self._askRawMiddleware(payload, isBinary)
-            return self._takeMessage(payload, isBinary)
-        except Exception as error:
-            self._messageFailed(error)
-            return None
-
-    def _askRawMiddleware(self, payload: bytes, isBinary: bool) -> Waiting:
-        action = AGAction(AGAction.MESSAGE, self, data=self.server.wire.text(payload, isBinary))
-        done: Deferred[None] = Deferred()
-        decided = partial(self._rawDecided, payload, isBinary, done)
-        self.server.askMiddleware(self.middlewareInboundRawStream, action, self, decided)
-        return unfinished(done)
-
-    def _rawDecided(self, payload: bytes, isBinary: bool, done: Deferred[None], verdict: Verdict) -> None:
-        waiting: Waiting = None
-        if isinstance(verdict, Blocked):
-            self.inboundProcessedMessageCount += 1
-        else:
-            message = verdict.data
-            if message is not NO_DATA:
-                isBinary = not isinstance(message, str)
-                payload = message.encode("utf-8", "replace") if isinstance(message, str) else bytes(message)
-            try:
-                waiting = self._takeMessage(payload, isBinary)
-            except Exception as error:
-                self._messageFailed(error)
-        if waiting is None:
-            done.callback(None)
-        else:
-            waiting.chainDeferred(done)
-
-    def _messageFailed(self, error: Exception) -> None:
-        """
-        Processing a message has ended with an exception: the one place where that ends the connection.
-        """
-        if isinstance(error, Disconnect):
-            self.end(error.code, None, error.reason)
-        elif isinstance(error, UnicodeDecodeError):
-            self.end(INVALID_PAYLOAD, None, None)
-        else:
-            log.failure("Processing a message has failed.", Failure(error), socketId=self.id)
-            self.end(INTERNAL_ERROR, None, None)
-
-    def _takeMessage(self, payload: bytes, isBinary: bool) -> Waiting:
-        """
-        Take in hand a message that has passed raw middleware.
-
-        @raise Disconnect: the connection has to end.
-        """
-        self.inboundProcessedMessageCount += 1
-        if self.state == CONNECTING:
-            # Those who have heard of the new socket, perhaps while timers ran, listen before its first message.
-            self.turns.wakeNow()
-        wire = self.server.wire
-        if self._listenerDemux is not None and "message" in self._listenerDemux.streams:
-            self.emitEvent("message", message=wire.text(payload, isBinary))
-        if self._inboundMessageStream is not None:
-            self._inboundMessageStream.write(wire.text(payload, isBinary))
-        if payload == self._dialect.pong and not isBinary:
-            self._pongReceived()
-            return None
-        try:
-            packet: Any = wire.decode(payload, True) if isBinary else wire.decodeText(payload)
-        except UnicodeDecodeError:
-            raise
-        except Exception as error:
-            if not self._showsVersion(payload, isBinary):
-                self._undecodable(error)
-            return None
-        if packet.__class__ is dict:
-            if self._deliverAtOnce(packet, payload):
-                return None
-        elif packet.__class__ is list:
-            return self._batchReceived(iter(packet), payload, isBinary)
-        elif packet.__class__ is str and self._isPong(packet, payload):
-            return None
-        return self._packetReceived(packet, payload, isBinary)
-
-    def _packetReceived(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
-        if packet.__class__ is dict:
-            event = packet.get("event")
-            if event.__class__ is str:
-                self._wakeBefore(None)
-                return None if self.state == CLOSED else eventReceived(self, event, packet)
-        if self.state == CONNECTING and self.server.strictHandshake:
-            raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
-        self._wakeBefore(None)
-        if packet.__class__ is dict and isCallId(packet.get("rid")):
-            if self._calls is not None:
-                # As in JavaScript, a false or empty error is none.
-                error = hydrateError(packet["error"]) if packet.get("error") else None
-                self._calls.settle(packet["rid"], error, packet.get("data"))
-        elif self._showsVersion(payload, isBinary):
-            return None
-        elif self._listenerDemux is not None and "raw" in self._listenerDemux.streams:
-            self.emitEvent("raw", message=self.server.wire.text(payload, isBinary))
-        return None
-
-    def _deliverAtOnce(self, packet: dict[str, Any], payload: bytes) -> bool:
-        """
-        The short way of the most frequent case: an application's event, nothing to ask, somebody listens.
-
-        @return: whether it was the case.
-        """
-        event = packet.get("event")
-        if event.__class__ is not str:
-            return False
-        server = self.server
-        callId = packet.get("cid")
-        isRPC = callId.__class__ is int or callId.__class__ is float
-        demux = self._procedureDemux if isRPC else self._receiverDemux
-        if demux is None or INBOUND in server.middleware or (stream := demux.streams.get(event)) is None:
-            return False
-        if stream is not self._woken:
-            self._wakeBefore(stream)
-        if (
-            self.state != OPEN
-            or event in RULES
-            or (self.authentication.expiry is not None and authentication.isExpired(self.authentication.token))
-        ):
-            return False
-        value = packet.get("data")
-        if isRPC:
-            if server.requestCreator is None:
-                value = AGRequest(self, callId, event, value)  # type: ignore[arg-type]
-            else:
-                value = server.requestCreator(self, callId, event, value)
-        backlog = stream.write(value)
-        if backlog > 1:
-            self.written(stream, backlog, len(payload))
-        return True
-
-    def _wakeBefore(self, stream: WritableConsumableStream[Any] | None) -> None:
-        """
-        Let the consumers that earlier packets of this socket have woken run, before one that they do not have in their
-        stream: what they do, such as kicking the client out or listening to more, is to come first. A run of packets
-        for one stream wakes its consumer once.
-        """
-        if self._woken is not None and self._woken.getBackpressure():
-            self.turns.wakeNow()
-        self._woken = stream
-
-    def hasWoken(self, those: WritableConsumableStream[Any] | Turns) -> None:
-        """
-        Something that the client has sent has woken consumers: of one stream, or perhaps of several.
-        """
-        self._woken = those
-
-    def _batchReceived(self, packets: Iterator[Any], payload: bytes, isBinary: bool) -> Waiting:
-        taken = 0
-        for packet in packets:
-            waiting = self._batchedPacketReceived(packet, payload, isBinary)
-            taken += 1
-            if waiting is None and taken == _BATCH_SLICE:
-                waiting = self.turns.nextTurn()
-            if waiting is not None:
-                return Deferred.fromCoroutine(self._finishBatch(waiting, packets, payload, isBinary))
-        return None
-
-    async def _finishBatch(
-        self, waiting: Deferred[Any], packets: Iterator[Any], payload: bytes, isBinary: bool
-    ) -> None:
-        taken = 0
-        try:
-            await waiting
-            for packet in packets:
-                next = self._batchedPacketReceived(packet, payload, isBinary)
-                taken += 1
-                if next is not None:
-                    await next
-                elif taken % _BATCH_SLICE == 0:
-                    await self.turns.nextTurn()
-        except Exception as error:
-            self._messageFailed(error)
-
-    def _batchedPacketReceived(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
-        if packet.__class__ is dict and self._deliverAtOnce(packet, payload):
-            return None
-        return self._packetReceived(packet, payload, isBinary)
-
-    def _isPong(self, text: str, payload: bytes) -> bool:
-        """
-        A text has come out of the codec. It may be a pong: clients of version 1 send theirs through it.
-        """
-        plain = text.encode("utf-8", "replace")
-        if plain == payload:
-            return False  # the codec has not changed it: it is a text like any other
-        if plain != self._dialect.pong:
-            return self._showsVersion(plain, False)
-        self._pongReceived()
-        return True
-
-    def _showsVersion(self, payload: bytes, isBinary: bool) -> bool:
-        """
-        A message has come that is no packet. If it is a pong, and the version of the protocol was not known, it is now.
-        """
-        found = None if isBinary or self.state == CONNECTING else self._dialect.signs.get(payload)
-        if found is None:
-            return False
-        self._dialect = found
-        self._pongReceived()
-        return True
-
-    def askVersion(self) -> None:
-        """
-        Let the client show which version of the protocol it speaks, unless that is known or no pings are wanted.
-        """
-        if self._dialect.probe and not self.server.pingTimeoutDisabled:
-            self._outbox.append(self._transport.frame(*self.server.wire.signal(self._dialect.probe)))
-
-    def _pongReceived(self) -> None:
-        if self.state == CONNECTING and self.server.strictHandshake:
-            raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
-        if authentication.isExpired(self.authToken):
-            authentication.deauthenticateSelf(self)
-            authentication.removeAuthToken(self)
-
-    def _undecodable(self, error: Exception) -> None:
-        if not hasattr(error, "name"):
-            error = InvalidMessageError(str(error))
-        self.emitError(error)
-        if self.state == CONNECTING and self.server.strictHandshake:
-            raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
-
-    def createRequest(self, socket: AGServerSocket, id: Any, procedureName: str, data: Any) -> Any:
-        """
-        Make the request of a call: by the option C{requestCreator} if given.
-        """
-        creator = self.server.requestCreator
-        if creator is None:
-            return AGRequest(socket, id, procedureName, data)
-        return creator(socket, id, procedureName, data)
-
-    def defaultRequestCreator(self, socket: AGServerSocket, id: Any, procedureName: str, data: Any) -> AGRequest:
-        """
-        @return: an L{AGRequest}.
-        """
-        return AGRequest(socket, id, procedureName, data)
-
     # ---- heartbeat
 
     def _scheduleHeartbeat(self, now: float) -> None:
@@ -534,50 +224,6 @@ class AGServerSocket(AGSocket):
         streams = self._middlewareStreams
         if streams is not None and HANDSHAKE in streams:
             streams[HANDSHAKE].close()
-
-    # ---- publications
-
-    def publicationReceived(self, publication: Publication) -> None:
-        """
-        Send a publication to the client.
-        """
-        if self.state != OPEN:
-            return
-        batching = self._batching
-        if (
-            (batching is not None and batching.isBuffering)
-            or self._outbound.isWaiting
-            or self._outboundPacketStream is not None
-            or OUTBOUND in self.server.middleware
-        ):
-            self._transmit("#publish", publication.packet["data"])
-        elif self._transport.isPlain:
-            self._outbox.append(publication.frame)
-        else:
-            self._outbox.append(self._transport.frame(*publication.message))
-
-    def _processTransmit(self, event: str, data: object, cached: str | bytes | None) -> Waiting:
-        if event != "#publish" or not self.server.hasMiddleware(OUTBOUND):
-            return super()._processTransmit(event, data, cached)
-        packet = dict(data) if isinstance(data, dict) else {}
-        # Other recipients have the same data: what middleware does to it must reach nobody else.
-        if "data" in packet:
-            packet["data"] = deepcopy(packet["data"])
-        action = AGAction(AGAction.PUBLISH_OUT, self, channel=packet.get("channel"), data=packet.get("data"))
-        done: Deferred[None] = Deferred()
-        decided = partial(self._outboundDecided, packet, cached, done)
-        self.server.askMiddleware(self.middlewareOutboundStream, action, self, decided)
-        return unfinished(done)
-
-    def _outboundDecided(
-        self, packet: dict[str, Any], cached: str | bytes | None, done: Deferred[None], verdict: Verdict
-    ) -> None:
-        if not isinstance(verdict, Blocked) and self.state == OPEN:
-            useCache = isinstance(verdict.options, dict) and verdict.options.get("useCache")
-            if verdict.data is not NO_DATA:
-                packet["data"] = verdict.data
-            super()._processTransmit("#publish", packet, cached if useCache else None)
-        done.callback(None)
 
     # ---- subscriptions
 
@@ -680,189 +326,6 @@ class AGServerSocket(AGSocket):
         Emit the events of a client that has become somebody.
         """
         authentication.triggerAuthenticationEvents(self, oldAuthState)
-
-    # ---- middleware
-
-    def _middlewareStream(self, line: str) -> MiddlewareStream:
-        if self._middlewareStreams is None:
-            self._middlewareStreams = {}
-        stream = self._middlewareStreams.get(line)
-        if stream is None:
-            stream = self._middlewareStreams[line] = MiddlewareStream(line, self.turns)
-        return stream
-
-    @property
-    def middlewareHandshakeStream(self) -> MiddlewareStream:
-        """
-        The handshake line's actions of this connection.
-        """
-        return self._middlewareStream(HANDSHAKE)
-
-    @property
-    def middlewareInboundRawStream(self) -> MiddlewareStream:
-        """
-        The raw inbound line's actions of this socket.
-        """
-        return self._middlewareStream(INBOUND_RAW)
-
-    @property
-    def middlewareInboundStream(self) -> MiddlewareStream:
-        """
-        The inbound line's actions of this socket.
-        """
-        return self._middlewareStream(INBOUND)
-
-    @property
-    def middlewareOutboundStream(self) -> MiddlewareStream:
-        """
-        The outbound line's actions of this socket.
-        """
-        return self._middlewareStream(OUTBOUND)
-
-    def closeAllMiddlewares(self) -> None:
-        """
-        End the loops of middleware for this socket, each once it has taken what is buffered for it.
-        """
-        for stream in (self._middlewareStreams or {}).values():
-            stream.close()
-
-    def killAllMiddlewares(self) -> None:
-        """
-        End the loops of middleware for this socket at once.
-        """
-        for stream in (self._middlewareStreams or {}).values():
-            stream.kill()
-
-    def closeAllStreams(self) -> None:
-        """
-        End all loops over this socket's streams, each once it has taken what is buffered for it.
-        """
-        self.closeAllMiddlewares()
-        self.closeIO()
-        self.closeAllReceivers()
-        self.closeAllProcedures()
-        self.closeAllListeners()
-
-    def killAllStreams(self) -> None:
-        """
-        End all loops over this socket's streams at once.
-        """
-        self.killAllMiddlewares()
-        self.killIO()
-        self.killAllReceivers()
-        self.killAllProcedures()
-        self.killAllListeners()
-
-    def getBackpressure(self) -> int:
-        """
-        @return: the greatest of the inbound, the outbound and the streams' back-pressure.
-        """
-        return max(
-            self.getInboundBackpressure(),
-            self.getOutboundBackpressure(),
-            self.getAllListenersBackpressure(),
-            self.getAllReceiversBackpressure(),
-            self.getAllProceduresBackpressure(),
-        )
-
-    # ---- slow consumers
-
-    def outboxGrown(self, waitingBytes: int) -> None:
-        """
-        More waits for the client to read. Past the limit it gets a grace time, past one and a half of it none.
-        """
-        limit = self.server.options.outboundBufferLimit
-        if not limit or waitingBytes <= limit or self.state == CLOSED:
-            return
-        if waitingBytes > limit * 1.5:
-            self._tooSlow()
-        elif self._graceTimer is None:
-            grace = seconds(self.server.options.outboundBufferGrace)
-            self._graceTimer = self.server.wheel.schedule(grace, self._graceOver)
-
-    def _graceOver(self) -> None:
-        self._graceTimer = None
-        if self._outbox.waitingBytes > (self.server.options.outboundBufferLimit or 0):
-            self._tooSlow()
-
-    def _tooSlow(self) -> None:
-        """
-        Give up a client that does not read: what waits for it is dropped, and nobody else notices.
-        """
-        waiting = self._outbox.waitingBytes
-        log.info("Closing {socketId}, which does not read: {bytes} bytes wait.", socketId=self.id, bytes=waiting)
-        self.server.emitEvent("slowConsumer", socket=self, waitingBytes=waiting)
-        self._outbox.clear()
-        self.end(SLOW_CONSUMER, SLOW_CONSUMER_REASON, SLOW_CONSUMER_REASON)
-        self.server.wheel.schedule(_SLOW_CONSUMER_CLOSING_TIME, self._transport.abort)
-
-    # ---- batching
-
-    def _batchOption(self, name: str) -> Any:
-        if self._batchOptions is not None and name in self._batchOptions:
-            return self._batchOptions[name]
-        return getattr(self.server.options, name)
-
-    def _setBatchOption(self, name: str, value: Any) -> None:
-        if self._batchOptions is None:
-            self._batchOptions = {}
-        self._batchOptions[name] = value
-
-    @property
-    def batchOnHandshake(self) -> bool:
-        """
-        Whether this socket batches right after the handshake; the server's option unless set.
-        """
-        return bool(self._batchOption("batchOnHandshake"))
-
-    @batchOnHandshake.setter
-    def batchOnHandshake(self, value: bool) -> None:
-        self._setBatchOption("batchOnHandshake", value)
-
-    @property
-    def batchOnHandshakeDuration(self) -> float:
-        """
-        How long that lasts, in milliseconds; the server's option unless set.
-        """
-        return float(self._batchOption("batchOnHandshakeDuration"))
-
-    @batchOnHandshakeDuration.setter
-    def batchOnHandshakeDuration(self, value: float) -> None:
-        self._setBatchOption("batchOnHandshakeDuration", value)
-
-    @property
-    def batchInterval(self) -> float:
-        """
-        The time between batches, in milliseconds; the server's option unless set.
-        """
-        return float(self._batchOption("batchInterval"))
-
-    @batchInterval.setter
-    def batchInterval(self, value: float) -> None:
-        self._setBatchOption("batchInterval", value)
-        if self._batching is not None:
-            self._batching.interval = seconds(value)
-
-    @property
-    def cloneData(self) -> bool:
-        """
-        The server's option C{cloneData}.
-        """
-        return self.server.options.cloneData
-
-    def _batchingOptions(self) -> float:
-        return seconds(self.batchInterval)
-
-    def startBatchOnHandshake(self) -> None:
-        """
-        Batch for a while, as the option C{batchOnHandshake} wants it.
-        """
-        self._batch().start()
-        self.turns.callLater(seconds(self.batchOnHandshakeDuration), self._endBatchOnHandshake)
-
-    def _endBatchOnHandshake(self) -> None:
-        if not self.isBatching:
-            self._batch().stop()
 
     # ---- the end
 

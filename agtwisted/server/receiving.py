@@ -1,0 +1,320 @@
+"""
+How a server's socket takes what its client sends: in order, through raw middleware, to the rule of each event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from agtwisted.errors import InvalidMessageError, hydrateError
+from agtwisted.protocol.dialects import Dialect
+from agtwisted.protocol.nodata import NO_DATA
+from agtwisted.protocol.statuses import INTERNAL_ERROR, INVALID_PAYLOAD, MESSAGE_BEFORE_HANDSHAKE, Disconnect
+from agtwisted.server import authentication
+from agtwisted.server.authentication import Authentication
+from agtwisted.server.inbound import RULES, eventReceived, isCallId
+from agtwisted.server.middleware import INBOUND, INBOUND_RAW, AGAction, Blocked, Verdict
+from agtwisted.server.middlewaresocket import MiddlewareSocket
+from agtwisted.sockets.request import AGRequest
+from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
+from agtwisted.sockets.waiting import Waiting, unfinished
+from agtwisted.streams.stream import WritableConsumableStream
+from agtwisted.streams.turns import Turns
+
+if TYPE_CHECKING:
+    from agtwisted.server.serversocket import AGServerSocket
+
+log = Logger()
+
+#: Packets of a batch that are processed in one turn; the others wait, so that nobody else has to.
+_BATCH_SLICE = 256
+
+
+class ReceivingSocket(MiddlewareSocket):
+    """
+    A socket of a server, as far as it receives.
+
+    @ivar authentication: who the client is, as one value.
+    """
+
+    __slots__ = ("authentication", "_dialect", "_woken")
+
+    authentication: Authentication
+    _dialect: Dialect
+    #: What the socket's last packet may have woken.
+    _woken: WritableConsumableStream[Any] | Turns | None
+
+    @property
+    def _whole(self) -> AGServerSocket:
+        # This class and those above it are parts of one: the others are typed with the whole.
+        return cast("AGServerSocket", self)
+
+    def messageReceived(self, payload: bytes, isBinary: bool) -> None:
+        """
+        Take a message: process it now, or behind those that have to wait.
+        """
+        self.lastHeard = self._seconds()
+        if self._isInputClosed:
+            return
+        self.inboundReceivedMessageCount += 1
+        if self._inbound.queue is not None:
+            self._queueMessage(payload, isBinary)
+            return
+        try:
+            if INBOUND_RAW in self.server.middleware:
+                waiting = self._askRawMiddleware(payload, isBinary)
+            else:
+                waiting = self._takeMessage(payload, isBinary)
+        except Exception as error:
+            self._messageFailed(error)
+            return
+        if waiting is not None:
+            self._inbound.waitFor(waiting)
+
+    def _processMessage(self, payload: bytes, isBinary: bool) -> Waiting:
+        try:
+            if INBOUND_RAW in self.server.middleware:
+                return self._askRawMiddleware(payload, isBinary)
+            return self._takeMessage(payload, isBinary)
+        except Exception as error:
+            self._messageFailed(error)
+            return None
+
+    def _askRawMiddleware(self, payload: bytes, isBinary: bool) -> Waiting:
+        action = AGAction(AGAction.MESSAGE, self._whole, data=self.server.wire.text(payload, isBinary))
+        done: Deferred[None] = Deferred()
+        decided = partial(self._rawDecided, payload, isBinary, done)
+        self.server.askMiddleware(self.middlewareInboundRawStream, action, self._whole, decided)
+        return unfinished(done)
+
+    def _rawDecided(self, payload: bytes, isBinary: bool, done: Deferred[None], verdict: Verdict) -> None:
+        waiting: Waiting = None
+        if isinstance(verdict, Blocked):
+            self.inboundProcessedMessageCount += 1
+        else:
+            message = verdict.data
+            if message is not NO_DATA:
+                isBinary = not isinstance(message, str)
+                payload = message.encode("utf-8", "replace") if isinstance(message, str) else bytes(message)
+            try:
+                waiting = self._takeMessage(payload, isBinary)
+            except Exception as error:
+                self._messageFailed(error)
+        if waiting is None:
+            done.callback(None)
+        else:
+            waiting.chainDeferred(done)
+
+    def _messageFailed(self, error: Exception) -> None:
+        """
+        Processing a message has ended with an exception: the one place where that ends the connection.
+        """
+        if isinstance(error, Disconnect):
+            self._whole.end(error.code, None, error.reason)
+        elif isinstance(error, UnicodeDecodeError):
+            self._whole.end(INVALID_PAYLOAD, None, None)
+        else:
+            log.failure("Processing a message has failed.", Failure(error), socketId=self.id)
+            self._whole.end(INTERNAL_ERROR, None, None)
+
+    def _takeMessage(self, payload: bytes, isBinary: bool) -> Waiting:
+        """
+        Take in hand a message that has passed raw middleware.
+
+        @raise Disconnect: the connection has to end.
+        """
+        self.inboundProcessedMessageCount += 1
+        if self.state == CONNECTING:
+            # Those who have heard of the new socket, perhaps while timers ran, listen before its first message.
+            self.turns.wakeNow()
+        wire = self.server.wire
+        if self._listenerDemux is not None and "message" in self._listenerDemux.streams:
+            self.emitEvent("message", message=wire.text(payload, isBinary))
+        if self._inboundMessageStream is not None:
+            self._inboundMessageStream.write(wire.text(payload, isBinary))
+        if payload == self._dialect.pong and not isBinary:
+            self._pongReceived()
+            return None
+        try:
+            packet: Any = wire.decode(payload, True) if isBinary else wire.decodeText(payload)
+        except UnicodeDecodeError:
+            raise
+        except Exception as error:
+            if not self._showsVersion(payload, isBinary):
+                self._undecodable(error)
+            return None
+        if packet.__class__ is dict:
+            if self._deliverAtOnce(packet, payload):
+                return None
+        elif packet.__class__ is list:
+            return self._batchReceived(iter(packet), payload, isBinary)
+        elif packet.__class__ is str and self._isPong(packet, payload):
+            return None
+        return self._packetReceived(packet, payload, isBinary)
+
+    def _packetReceived(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
+        if packet.__class__ is dict:
+            event = packet.get("event")
+            if event.__class__ is str:
+                self._wakeBefore(None)
+                return None if self.state == CLOSED else eventReceived(self._whole, event, packet)
+        if self.state == CONNECTING and self.server.strictHandshake:
+            raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
+        self._wakeBefore(None)
+        if packet.__class__ is dict and isCallId(packet.get("rid")):
+            if self._calls is not None:
+                # As in JavaScript, a false or empty error is none.
+                error = hydrateError(packet["error"]) if packet.get("error") else None
+                self._calls.settle(packet["rid"], error, packet.get("data"))
+        elif self._showsVersion(payload, isBinary):
+            return None
+        elif self._listenerDemux is not None and "raw" in self._listenerDemux.streams:
+            self.emitEvent("raw", message=self.server.wire.text(payload, isBinary))
+        return None
+
+    def _deliverAtOnce(self, packet: dict[str, Any], payload: bytes) -> bool:
+        """
+        The short way of the most frequent case: an application's event, nothing to ask, somebody listens.
+
+        @return: whether it was the case.
+        """
+        event = packet.get("event")
+        if event.__class__ is not str:
+            return False
+        server = self.server
+        callId = packet.get("cid")
+        isRPC = callId.__class__ is int or callId.__class__ is float
+        demux = self._procedureDemux if isRPC else self._receiverDemux
+        if demux is None or INBOUND in server.middleware or (stream := demux.streams.get(event)) is None:
+            return False
+        if stream is not self._woken:
+            self._wakeBefore(stream)
+        if (
+            self.state != OPEN
+            or event in RULES
+            or (self.authentication.expiry is not None and authentication.isExpired(self.authentication.token))
+        ):
+            return False
+        value = packet.get("data")
+        if isRPC:
+            if server.requestCreator is None:
+                value = AGRequest(self, callId, event, value)  # type: ignore[arg-type]
+            else:
+                value = server.requestCreator(self, callId, event, value)
+        backlog = stream.write(value)
+        if backlog > 1:
+            self.written(stream, backlog, len(payload))
+        return True
+
+    def _wakeBefore(self, stream: WritableConsumableStream[Any] | None) -> None:
+        """
+        Let the consumers that earlier packets of this socket have woken run, before one that they do not have in their
+        stream: what they do, such as kicking the client out or listening to more, is to come first. A run of packets
+        for one stream wakes its consumer once.
+        """
+        if self._woken is not None and self._woken.getBackpressure():
+            self.turns.wakeNow()
+        self._woken = stream
+
+    def hasWoken(self, those: WritableConsumableStream[Any] | Turns) -> None:
+        """
+        Something that the client has sent has woken consumers: of one stream, or perhaps of several.
+        """
+        self._woken = those
+
+    def _batchReceived(self, packets: Iterator[Any], payload: bytes, isBinary: bool) -> Waiting:
+        taken = 0
+        for packet in packets:
+            waiting = self._batchedPacketReceived(packet, payload, isBinary)
+            taken += 1
+            if waiting is None and taken == _BATCH_SLICE:
+                waiting = self.turns.nextTurn()
+            if waiting is not None:
+                return Deferred.fromCoroutine(self._finishBatch(waiting, packets, payload, isBinary))
+        return None
+
+    async def _finishBatch(
+        self, waiting: Deferred[Any], packets: Iterator[Any], payload: bytes, isBinary: bool
+    ) -> None:
+        taken = 0
+        try:
+            await waiting
+            for packet in packets:
+                next = self._batchedPacketReceived(packet, payload, isBinary)
+                taken += 1
+                if next is not None:
+                    await next
+                elif taken % _BATCH_SLICE == 0:
+                    await self.turns.nextTurn()
+        except Exception as error:
+            self._messageFailed(error)
+
+    def _batchedPacketReceived(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
+        if packet.__class__ is dict and self._deliverAtOnce(packet, payload):
+            return None
+        return self._packetReceived(packet, payload, isBinary)
+
+    def _isPong(self, text: str, payload: bytes) -> bool:
+        """
+        A text has come out of the codec. It may be a pong: clients of version 1 send theirs through it.
+        """
+        plain = text.encode("utf-8", "replace")
+        if plain == payload:
+            return False  # the codec has not changed it: it is a text like any other
+        if plain != self._dialect.pong:
+            return self._showsVersion(plain, False)
+        self._pongReceived()
+        return True
+
+    def _showsVersion(self, payload: bytes, isBinary: bool) -> bool:
+        """
+        A message has come that is no packet. If it is a pong, and the version of the protocol was not known, it is now.
+        """
+        found = None if isBinary or self.state == CONNECTING else self._dialect.signs.get(payload)
+        if found is None:
+            return False
+        self._dialect = found
+        self._pongReceived()
+        return True
+
+    def askVersion(self) -> None:
+        """
+        Let the client show which version of the protocol it speaks, unless that is known or no pings are wanted.
+        """
+        if self._dialect.probe and not self.server.pingTimeoutDisabled:
+            self._outbox.append(self._transport.frame(*self.server.wire.signal(self._dialect.probe)))
+
+    def _pongReceived(self) -> None:
+        if self.state == CONNECTING and self.server.strictHandshake:
+            raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
+        if authentication.isExpired(self.authentication.token):
+            authentication.deauthenticateSelf(self._whole)
+            authentication.removeAuthToken(self._whole)
+
+    def _undecodable(self, error: Exception) -> None:
+        if not hasattr(error, "name"):
+            error = InvalidMessageError(str(error))
+        self.emitError(error)
+        if self.state == CONNECTING and self.server.strictHandshake:
+            raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
+
+    def createRequest(self, socket: AGServerSocket, id: Any, procedureName: str, data: Any) -> Any:
+        """
+        Make the request of a call: by the option C{requestCreator} if given.
+        """
+        creator = self.server.requestCreator
+        if creator is None:
+            return AGRequest(socket, id, procedureName, data)
+        return creator(socket, id, procedureName, data)
+
+    def defaultRequestCreator(self, socket: AGServerSocket, id: Any, procedureName: str, data: Any) -> AGRequest:
+        """
+        @return: an L{AGRequest}.
+        """
+        return AGRequest(socket, id, procedureName, data)

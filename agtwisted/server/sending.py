@@ -1,0 +1,177 @@
+"""
+How a server's socket sends: publications through outbound middleware, batches, and to clients that do not read.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from agtwisted.options import seconds
+from agtwisted.protocol.nodata import NO_DATA
+from agtwisted.protocol.statuses import SLOW_CONSUMER, SLOW_CONSUMER_REASON
+from agtwisted.server.middleware import OUTBOUND, AGAction, Blocked, Verdict
+from agtwisted.server.receiving import ReceivingSocket
+from agtwisted.sockets.socket import CLOSED, OPEN
+from agtwisted.sockets.waiting import Waiting, unfinished
+from agtwisted.sockets.wheel import Timer
+
+if TYPE_CHECKING:
+    from agtwisted.brokers.hub import Publication
+
+log = Logger()
+
+#: Seconds that a client which does not read has for the closing handshake.
+_SLOW_CONSUMER_CLOSING_TIME = 2.0
+
+
+class SendingSocket(ReceivingSocket):
+    """
+    A socket of a server, as far as it receives and sends.
+    """
+
+    __slots__ = ("_batchOptions", "_graceTimer")
+
+    _batchOptions: dict[str, Any] | None
+    _graceTimer: Timer | None
+
+    def publicationReceived(self, publication: Publication) -> None:
+        """
+        Send a publication to the client.
+        """
+        if self.state != OPEN:
+            return
+        batching = self._batching
+        if (
+            (batching is not None and batching.isBuffering)
+            or self._outbound.isWaiting
+            or self._outboundPacketStream is not None
+            or OUTBOUND in self.server.middleware
+        ):
+            self._transmit("#publish", publication.packet["data"])
+        elif self._transport.isPlain:
+            self._outbox.append(publication.frame)
+        else:
+            self._outbox.append(self._transport.frame(*publication.message))
+
+    def _processTransmit(self, event: str, data: object, cached: str | bytes | None) -> Waiting:
+        if event != "#publish" or not self.server.hasMiddleware(OUTBOUND):
+            return super()._processTransmit(event, data, cached)
+        packet = dict(data) if isinstance(data, dict) else {}
+        # Other recipients have the same data: what middleware does to it must reach nobody else.
+        if "data" in packet:
+            packet["data"] = deepcopy(packet["data"])
+        action = AGAction(AGAction.PUBLISH_OUT, self._whole, channel=packet.get("channel"), data=packet.get("data"))
+        done: Deferred[None] = Deferred()
+        decided = partial(self._outboundDecided, packet, cached, done)
+        self.server.askMiddleware(self.middlewareOutboundStream, action, self._whole, decided)
+        return unfinished(done)
+
+    def _outboundDecided(
+        self, packet: dict[str, Any], cached: str | bytes | None, done: Deferred[None], verdict: Verdict
+    ) -> None:
+        if not isinstance(verdict, Blocked) and self.state == OPEN:
+            useCache = isinstance(verdict.options, dict) and verdict.options.get("useCache")
+            if verdict.data is not NO_DATA:
+                packet["data"] = verdict.data
+            super()._processTransmit("#publish", packet, cached if useCache else None)
+        done.callback(None)
+
+    def outboxGrown(self, waitingBytes: int) -> None:
+        """
+        More waits for the client to read. Past the limit it gets a grace time, past one and a half of it none.
+        """
+        limit = self.server.options.outboundBufferLimit
+        if not limit or waitingBytes <= limit or self.state == CLOSED:
+            return
+        if waitingBytes > limit * 1.5:
+            self._tooSlow()
+        elif self._graceTimer is None:
+            grace = seconds(self.server.options.outboundBufferGrace)
+            self._graceTimer = self.server.wheel.schedule(grace, self._graceOver)
+
+    def _graceOver(self) -> None:
+        self._graceTimer = None
+        if self._outbox.waitingBytes > (self.server.options.outboundBufferLimit or 0):
+            self._tooSlow()
+
+    def _tooSlow(self) -> None:
+        """
+        Give up a client that does not read: what waits for it is dropped, and nobody else notices.
+        """
+        waiting = self._outbox.waitingBytes
+        log.info("Closing {socketId}, which does not read: {bytes} bytes wait.", socketId=self.id, bytes=waiting)
+        self.server.emitEvent("slowConsumer", socket=self, waitingBytes=waiting)
+        self._outbox.clear()
+        self._whole.end(SLOW_CONSUMER, SLOW_CONSUMER_REASON, SLOW_CONSUMER_REASON)
+        self.server.wheel.schedule(_SLOW_CONSUMER_CLOSING_TIME, self._transport.abort)
+
+    def _batchOption(self, name: str) -> Any:
+        if self._batchOptions is not None and name in self._batchOptions:
+            return self._batchOptions[name]
+        return getattr(self.server.options, name)
+
+    def _setBatchOption(self, name: str, value: Any) -> None:
+        if self._batchOptions is None:
+            self._batchOptions = {}
+        self._batchOptions[name] = value
+
+    @property
+    def batchOnHandshake(self) -> bool:
+        """
+        Whether this socket batches right after the handshake; the server's option unless set.
+        """
+        return bool(self._batchOption("batchOnHandshake"))
+
+    @batchOnHandshake.setter
+    def batchOnHandshake(self, value: bool) -> None:
+        self._setBatchOption("batchOnHandshake", value)
+
+    @property
+    def batchOnHandshakeDuration(self) -> float:
+        """
+        How long that lasts, in milliseconds; the server's option unless set.
+        """
+        return float(self._batchOption("batchOnHandshakeDuration"))
+
+    @batchOnHandshakeDuration.setter
+    def batchOnHandshakeDuration(self, value: float) -> None:
+        self._setBatchOption("batchOnHandshakeDuration", value)
+
+    @property
+    def batchInterval(self) -> float:
+        """
+        The time between batches, in milliseconds; the server's option unless set.
+        """
+        return float(self._batchOption("batchInterval"))
+
+    @batchInterval.setter
+    def batchInterval(self, value: float) -> None:
+        self._setBatchOption("batchInterval", value)
+        if self._batching is not None:
+            self._batching.interval = seconds(value)
+
+    @property
+    def cloneData(self) -> bool:
+        """
+        The server's option C{cloneData}.
+        """
+        return self.server.options.cloneData
+
+    def _batchingOptions(self) -> float:
+        return seconds(self.batchInterval)
+
+    def startBatchOnHandshake(self) -> None:
+        """
+        Batch for a while, as the option C{batchOnHandshake} wants it.
+        """
+        self._batch().start()
+        self.turns.callLater(seconds(self.batchOnHandshakeDuration), self._endBatchOnHandshake)
+
+    def _endBatchOnHandshake(self) -> None:
+        if not self.isBatching:
+            self._batch().stop()
