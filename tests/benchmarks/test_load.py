@@ -83,12 +83,6 @@ class ModesTests(LoadTestCase):
         self.assertComplete(report)
         self.assertLessEqual(report["operations"], 120)
 
-    def test_version1(self) -> None:
-        """
-        A client of version 1 answers the pings of that version.
-        """
-        self.assertComplete(load(self.server, "rpc --connections 3 --protocol 1"))
-
     def test_pubsub(self) -> None:
         """
         Publishers of their own: each publication is delivered to all subscribers of its channel.
@@ -128,6 +122,24 @@ class ModesTests(LoadTestCase):
         """
         report = load(self.server, "rpc --conns 5")
         self.assertEqual((report["status"], report["failed"]), (2, "load: there is no option --conns\n"))
+
+
+class PingsTests(LoadTestCase):
+    """
+    Pings, of a server that soon gives up who does not answer them.
+    """
+
+    def test_pings(self) -> None:
+        """
+        Pings of both versions are answered and counted.
+        """
+        options = ["--ping-interval", "100", "--ping-timeout", "500", "--path-v1", "/old/"]
+        with serve("benchmarks.application:plain", self.folder, options=options) as server:
+            for version in ("--protocol 2", "--protocol 1 --path /old/"):
+                report = load(server, f"idle --connections 10 {version} --warm-up 0 --seconds 0.8")
+                self.assertEqual(report["errors"]["total"], 0, report)
+                self.assertEqual(report["operations"], report["pings"])
+                self.assertGreaterEqual(report["pings"], 30)
 
 
 class TransportsTests(LoadTestCase):
