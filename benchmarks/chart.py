@@ -82,9 +82,9 @@ def bars(title: str, caption: str, rows: list[Bar]) -> str:
     @param caption: said below the title.
     @return: the SVG document.
     """
-    left, right, top, step = 370, WIDTH - 70, 78, 24
-    low = floor(log2(min(1.0, *(row.value for row in rows))))
-    high = max(low + 1, ceil(log2(max(1.0, *(row.value for row in rows)))))
+    left, right, top, step = 350, WIDTH - 70, 78, 24
+    low = floor(log2(min(0.6, *(row.least for row in rows))))
+    high = ceil(log2(max(2.0, *(row.greatest for row in rows))))
     bottom = top + step * len(rows)
 
     def place(ratio: float) -> float:
@@ -103,7 +103,10 @@ def bars(title: str, caption: str, rows: list[Bar]) -> str:
         shape = f'x="{start:.1f}" y="{y}" width="{end - start:.1f}" height="{step - 8}" rx="2"'
         body.append(f'<rect class="{kind}" {shape}/>')
         body.append(_line(place(row.least), y + 8, place(row.greatest), y + 8, "range"))
-        body.append(_text(max(end, place(row.greatest)) + 7, y + 12, f"{row.value:.1f}×"))
+        if row.value >= 1:
+            body.append(_text(max(end, place(row.greatest)) + 7, y + 12, f"{row.value:.1f}×"))
+        else:
+            body.append(_text(min(start, place(row.least)) - 7, y + 12, f"{row.value:.2f}×", anchor="end"))
     return _document(bottom + 20, title, body)
 
 
@@ -121,25 +124,41 @@ def curves(title: str, caption: str, panels: list[Panel]) -> str:
 
 
 def _panel(panel: Panel, x: int, y: int, width: int, height: int) -> list[str]:
-    left, right, top, bottom = x + 62, x + width - 78, y + 30, y + height - 34
-    values = [*panel.node, *panel.ours]
-    low, high = floor(log10(min(values))), ceil(log10(max(values)))
+    left, right, top, bottom = x + 62, x + width - 88, y + 30, y + height - 34
+    ticks = _ticks([*panel.node, *panel.ours])
+    low, high = log10(ticks[0]), log10(ticks[-1])
     first, last = log10(panel.sizes[0]), log10(panel.sizes[-1])
 
     def across(size: int) -> float:
         return left + (log10(size) - first) / (last - first) * (right - left)
 
     def up(value: float) -> float:
-        return bottom - (log10(value) - low) / max(high - low, 1) * (bottom - top)
+        return bottom - (log10(value) - low) / (high - low) * (bottom - top)
 
     body = [_text(left - 42, y + 14, panel.label)]
-    for power in range(low, max(high, low + 1) + 1):
-        body += [_line(left, up(10.0**power), right, up(10.0**power), "grid")]
-        body += [_text(left - 7, up(10.0**power) + 4, f"{10.0**power:g} µs", "small", "end")]
+    for tick in ticks:
+        body += [_line(left, up(tick), right, up(tick), "grid")]
+        body += [_text(left - 7, up(tick) + 4, f"{tick:g} µs", "small", "end")]
     for size in panel.sizes:
         body.append(_text(across(size), bottom + 17, f"{size:g}", "small", "middle"))
     for kind, name, points in (("node", "Node", panel.node), ("ours", "agtwisted", panel.ours)):
         places = [(across(size), up(value)) for size, value in zip(panel.sizes, points, strict=True)]
         body.append(f'<polyline class="{kind}" points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in places)}"/>')
-        body.append(_text(places[-1][0] + 8, places[-1][1] + 4, name, f"{kind}Text"))
+    # The names stand where the curves end, but not on each other.
+    ends = {"node": up(panel.node[-1]), "ours": up(panel.ours[-1])}
+    apart = max(0.0, 15 - abs(ends["node"] - ends["ours"])) / 2
+    for kind, name in (("node", "Node"), ("ours", "agtwisted")):
+        isUpper = ends[kind] <= min(ends.values()) and (kind == "node" or ends["node"] != ends["ours"])
+        body.append(_text(right + 8, ends[kind] + 4 + (-apart if isUpper else apart), name, f"{kind}Text"))
     return body
+
+
+def _ticks(values: list[float]) -> list[float]:
+    """
+    @return: round numbers from below the least value to above the greatest.
+    """
+    powers = range(floor(log10(min(values))), ceil(log10(max(values))) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    lowest = max(tick for tick in ticks if tick <= min(values))
+    highest = min(tick for tick in ticks if tick >= max(values) and tick > lowest)
+    return [tick for tick in ticks if lowest <= tick <= highest]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.chart import Bar, Panel, bars, curves
-from benchmarks.scenarios import SERIES
+from benchmarks.scenarios import SCENARIOS, SERIES
 from benchmarks.sidebyside import NODE, OURS
 
 FOLDER = Path(__file__).parent.parent / "docs" / "topics" / "performance"
@@ -45,11 +45,12 @@ def provenance(measured: dict[str, Any]) -> str:
     """
     @return: when, where and with what it was measured, as a sentence or two.
     """
-    machine, rounds = measured["machine"], measured["rounds"]
+    machine, (before, after) = measured["machine"], measured["loadAverage"]
     versions = ", ".join(f"{name} {number}" for name, number in measured["versions"].items())
     return (
-        f"Measured on {measured['date']} by ``{measured['command']}`` ({rounds} rounds) on a {machine['processor']} "
-        f"({machine['system']}, {machine['cores']} cores), with {versions}."
+        f"Measured on {measured['date']} by ``{measured['command']}`` on {machine['cores']} cores of an "
+        f"{machine['processor']} ({machine['system']}), with {versions}. The load average was "
+        f"{before:.1f} before and {after:.1f} after; the measurement itself adds up to 2."
     )
 
 
@@ -71,7 +72,7 @@ def tables(measured: dict[str, Any]) -> str:
     """
     compared, loads = [], []
     for result in measured["results"]:
-        title = result["scenario"]["title"]
+        title = _title(result)
         for figure in result["figures"].values():
             ratio = figure["ratio"]
             spread = f"**{ratio['median']:.2f}** ({ratio['minimum']:.2f}–{ratio['maximum']:.2f})"
@@ -87,6 +88,12 @@ def tables(measured: dict[str, Any]) -> str:
         header = ["Scenario", *(f"{what}, {side}" for what in ("Operations/s", "p50 µs", "p99 µs") for side in sides)]
         lines += ["What both did meanwhile, each on one core:", "", *_table(header, loads, "30 12 12 11 11 12 12")]
     return "\n".join(lines)
+
+
+def _title(result: dict[str, Any]) -> str:
+    # What a scenario is called may be put better later than it was when it was measured.
+    scenario = SCENARIOS.get(result["scenario"]["name"])
+    return scenario.title if scenario else str(result["scenario"]["title"])
 
 
 def _sides(figure: dict[str, Any]) -> list[str]:
@@ -106,7 +113,7 @@ def chart(measured: dict[str, Any]) -> str:
     for result in measured["results"]:
         for name, figure in result["figures"].items():
             ratio, suffix = figure["ratio"], "" if name == "cpu" else f" ({figure['title'].split(',')[0]})"
-            rows.append(Bar(result["scenario"]["title"] + suffix, ratio["median"], ratio["minimum"], ratio["maximum"]))
+            rows.append(Bar(_title(result) + suffix, ratio["median"], ratio["minimum"], ratio["maximum"]))
     return bars("How many times more Node needs (server CPU per operation, unless said otherwise)", caption, rows)
 
 

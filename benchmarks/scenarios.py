@@ -74,14 +74,14 @@ SIDE_BY_SIDE = [
     Scenario("chat", "Chat: 100 channels of 10, saturated", "pubsub --channels 100 --subscribers 10 --publishers 100"),
     Scenario(
         "chat500",
-        "Chat: 100 channels of 10, 500 publications a second",
+        "Chat, 500 publications a second",
         "pubsub --channels 100 --subscribers 10 --publishers 0 --in-flight 8 --rate 500",
         figures=("cpu", "latency"),
     ),
     Scenario("connect", "Connecting, 50 at a time", "connect --connections 1000 --concurrency 50"),
     Scenario(
         "idle",
-        "5000 idle connections with a procedure each",
+        "5000 idle connections",
         "idle --connections 5000",
         figures=("memory", "share"),
         isFresh=True,

@@ -210,6 +210,8 @@ def readCommandLine(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--node-modules", type=Path, help="where socketcluster-server is, instead of installing it")
     parser.add_argument("--json", type=Path, help="file for everything that was measured")
     arguments = parser.parse_args(words)
+    names = [] if arguments.scenarios == ["standard"] else arguments.scenarios
+    arguments.command = shlex.join(["python", "-m", "benchmarks", *names, "--rounds", str(arguments.rounds)])
     try:
         arguments.scenarios = choose(arguments.scenarios)
     except ValueError as error:
@@ -235,7 +237,7 @@ def main(words: list[str] | None = None) -> None:
         sys.exit(str(error))
     if arguments.json is not None:
         measured = {
-            "command": shlex.join(["python", "-m", "benchmarks", *(words or sys.argv[1:])]),
+            "command": arguments.command,
             "date": datetime.now(UTC).date().isoformat(),
             "machine": describeMachine(),
             "versions": describeVersions(comparison.packages),
