@@ -141,7 +141,7 @@ def _panel(panel: Panel, x: int, y: int, width: int, height: int) -> list[str]:
         body += [_text(left - 7, up(tick) + 4, f"{tick:g} µs", "small", "end")]
     for size in panel.sizes:
         body.append(_text(across(size), bottom + 17, f"{size:g}", "small", "middle"))
-    for kind, name, points in (("node", "Node", panel.node), ("ours", "agtwisted", panel.ours)):
+    for kind, points in (("node", panel.node), ("ours", panel.ours)):
         places = [(across(size), up(value)) for size, value in zip(panel.sizes, points, strict=True)]
         body.append(f'<polyline class="{kind}" points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in places)}"/>')
     # The names stand where the curves end, but not on each other.
