@@ -19,6 +19,8 @@ log = Logger()
 #: A function of an application.
 Callback = Callable[..., Any]
 
+_COMPLAINT = "A callback has failed."
+
 #: The room of a function that takes any number of arguments.
 _ENDLESS = 1 << 30
 
@@ -47,23 +49,15 @@ def call(function: Callback | None, *arguments: object) -> None:
 
     @param arguments: of these, the function gets as many as it has room for.
     """
-    if function is not None:
-        callWith(function, arguments[: roomFor(function)], "A callback has failed.")
-
-
-def callWith(function: Callback, arguments: tuple[object, ...], complaint: str) -> None:
-    """
-    Call a function and log what goes wrong, at once or later.
-
-    @param complaint: what the log says then.
-    """
+    if function is None:
+        return
     try:
-        result = function(*arguments)
+        result = function(*arguments[: roomFor(function)])
     except Exception:
-        log.failure(complaint)
+        log.failure(_COMPLAINT)
         return
     if result is not None:
-        watch(result, complaint)
+        watch(result, _COMPLAINT)
 
 
 def watch(result: object, complaint: str) -> None:

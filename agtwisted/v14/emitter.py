@@ -6,7 +6,13 @@ In the reference: Node's C{EventEmitter} for servers and exchanges, C{component-
 
 from __future__ import annotations
 
-from agtwisted.v14.callbacks import Callback, callWith, roomFor
+from twisted.logger import Logger
+
+from agtwisted.v14.callbacks import Callback, roomFor, watch
+
+log = Logger()
+
+_COMPLAINT = "A function that was called back for an event has failed."
 
 
 class _Listener:
@@ -97,16 +103,21 @@ class CallbackEmitter:
         Call back whoever waits for this event.
         """
         callbacks = self._callbacks
-        if callbacks is None:
-            return
-        for listener in callbacks.get(event, ()):
+        if callbacks is not None and (listeners := callbacks.get(event)) is not None:
+            self._callBack(event, listeners, arguments)
+
+    def _callBack(self, event: str, listeners: tuple[_Listener, ...], arguments: tuple[object, ...]) -> None:
+        for listener in listeners:
             if listener.isOnce:
                 self._forget(event, listener)
-            callWith(
-                listener.function,
-                arguments if listener.room >= len(arguments) else arguments[: listener.room],
-                "A function that was called back for an event has failed.",
-            )
+            room = listener.room
+            try:
+                result = listener.function(*(arguments if room >= len(arguments) else arguments[:room]))
+            except Exception:
+                log.failure(_COMPLAINT)
+                continue
+            if result is not None:
+                watch(result, _COMPLAINT)
 
     def _listen(self, event: str, listener: _Listener) -> None:
         if self._callbacks is None:

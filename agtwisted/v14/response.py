@@ -41,7 +41,11 @@ class Response:
         @param options: C{{"batch": True}} lets the answer travel with others, a little later.
         @raise InvalidActionError: it has been answered.
         """
-        if isTrue(error):
+        if error is None and options is None and self.id is not None and not self.sent:
+            # The most frequent case, in short.
+            self.sent = True
+            self._socket.sendObjectSingle({"rid": self.id} if data is NO_DATA else {"rid": self.id, "data": data})
+        elif isTrue(error):
             self.error(error, data, options)
         else:
             self.end(data, options)

@@ -34,7 +34,8 @@ from agtwisted.v14 import authentication, subscriptions
 from agtwisted.v14.callbacks import Callback, call
 from agtwisted.v14.emitter import CallbackEmitter
 from agtwisted.v14.inbound import LOCAL_EVENTS, eventReceived
-from agtwisted.v14.middleware import PUBLISH_OUT, MiddlewareRequest
+from agtwisted.v14.middleware import EMIT, PUBLISH_OUT, MiddlewareRequest
+from agtwisted.v14.response import Response
 from agtwisted.v14.text import inText
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ class SCServerSocket(CallbackEmitter, AGServerSocket):
             if not self._showsVersion(payload, isBinary):
                 self._undecodable(error)
             return None
+        if packet.__class__ is dict and self.state == OPEN and self._calledBackAtOnce(packet):
+            return None
         if self.state == CONNECTING and self.server.strictHandshake and not _isHandshake(packet):
             raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
         if packet.__class__ is list:
@@ -119,6 +122,29 @@ class SCServerSocket(CallbackEmitter, AGServerSocket):
         else:
             self._packetTaken(packet, payload, isBinary)
         return None
+
+    def _calledBackAtOnce(self, packet: dict[str, Any]) -> bool:
+        """
+        The short way of the most frequent case: an application's event, nothing to ask, somebody listens.
+
+        @return: whether it was the case.
+        """
+        event, callbacks = packet.get("event"), self._callbacks
+        if (
+            event.__class__ is not str
+            or callbacks is None
+            or (listeners := callbacks.get(event)) is None
+            or event[:1] == "#"
+            or event in LOCAL_EVENTS
+            or self.server._chains[EMIT]
+            or (self.authentication.expiry is not None and isExpired(self.authentication.token))
+        ):
+            return False
+        callId = packet.get("cid")
+        if not (callId.__class__ is int and callId) and not self._dialect.isCallId(callId):
+            callId = None
+        self._callBack(event, listeners, (packet.get("data"), Response(self, callId)))
+        return True
 
     def _packetTaken(self, packet: Any, payload: bytes, isBinary: bool) -> None:
         if packet.__class__ is dict:
@@ -237,11 +263,8 @@ class SCServerSocket(CallbackEmitter, AGServerSocket):
         if self.state != CLOSED:
             super().sendObject(answers)
 
-    def sendObjectSingle(self, packet: object) -> None:
-        """
-        Send a packet by itself.
-        """
-        super().sendObject(packet)
+    #: Send a packet by itself.
+    sendObjectSingle = AGServerSocket.sendObject
 
     def _isSendable(self) -> bool:
         # What is sent through a closed connection is lost without a word.
