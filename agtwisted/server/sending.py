@@ -4,7 +4,6 @@ How a server's socket sends: publications through outbound middleware, batches, 
 
 from __future__ import annotations
 
-from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from agtwisted.options import seconds
+from agtwisted.protocol.copying import ownCopy
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.statuses import SLOW_CONSUMER, SLOW_CONSUMER_REASON
 from agtwisted.server.middleware import OUTBOUND, AGAction, Blocked, Verdict
@@ -64,12 +64,20 @@ class SendingSocket(ReceivingSocket):
         packet = dict(data) if isinstance(data, dict) else {}
         # Other recipients have the same data: what middleware does to it must reach nobody else.
         if "data" in packet:
-            packet["data"] = deepcopy(packet["data"])
+            packet["data"] = self._copied(packet["data"])
         action = AGAction(AGAction.PUBLISH_OUT, self._whole, channel=packet.get("channel"), data=packet.get("data"))
         done: Deferred[None] = Deferred()
         decided = partial(self._outboundDecided, packet, cached, done)
         self.server.askMiddleware(self.middlewareOutboundStream, action, self._whole, decided)
         return unfinished(done)
+
+    def _copied(self, data: Any) -> Any:
+        try:
+            return deepcopy(data)
+        except RecursionError:
+            # Nested more deeply than Python's stack reaches; the codec does without.
+            wire = self.server.wire
+            return wire.decode(*wire.encode(data))
 
     def _outboundDecided(
         self, packet: dict[str, Any], cached: str | bytes | None, done: Deferred[None], verdict: Verdict
