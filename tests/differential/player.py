@@ -136,7 +136,9 @@ async def playScript(reactor: Any, harness: Harness, script: Script) -> Answers:
 
     @raise HarnessError: The server could not be started.
     """
-    options = {"authKey": AUTH_KEY, **script.options}
+    # No ping comes unasked, however long a busy machine takes.
+    rarely = {} if {"pingInterval", "pingTimeout"} & set(script.options) else {"pingInterval": 25000}
+    options = {"authKey": AUTH_KEY, **rarely, **script.options}
     server = await harness.ask("start", options=options, app=script.app)
     stage = Stage(reactor, server["port"], script.pipelined)
     await stage.play(script)

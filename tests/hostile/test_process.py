@@ -124,7 +124,7 @@ class Client(Protocol):
         if self._patience is None:
             transport.abortConnection()
         else:
-            self._timer = reactor.callLater(self._patience, transport.abortConnection)  # type: ignore[attr-defined]
+            self._timer = reactor.callLater(self._patience, transport.abortConnection)
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -132,7 +132,8 @@ class Client(Protocol):
         """
         self._received += data
         if self._until and self._until in self._received:
-            self.transport.loseConnection()  # type: ignore[union-attr]
+            transport: Any = self.transport
+            transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
@@ -205,7 +206,7 @@ class ProcessTests(TestCase):
         run = "import sys; sys.path.insert(0, ''); from twisted.scripts.twistd import run; run()"
         command = [sys.executable, "-c", run, "-n", "--pidfile=", "agserver", *SETTINGS]
         command += ["--endpoint=tcp:0:interface=127.0.0.1:backlog=1024", "--app=tests.hostile.support:begin"]
-        spawn: Any = reactor.spawnProcess  # type: ignore[attr-defined]
+        spawn: Any = reactor.spawnProcess
         spawn(server, sys.executable, command, None, str(ROOT))
         self.addCleanup(self.stop, server)
         return server, await server.ready
@@ -245,7 +246,7 @@ class ProcessTests(TestCase):
         for _ in range(100):
             if server.descriptors <= descriptors:
                 return
-            await deferLater(reactor, 0.1, lambda: None)  # type: ignore[arg-type]
+            await deferLater(reactor, 0.1, lambda: None)
 
     async def test_outlives(self) -> None:
         """

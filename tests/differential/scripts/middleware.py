@@ -251,7 +251,7 @@ SCRIPTS += [
     ),
     Script(
         "middleware-outbound-only-publications",
-        [hello(), send(invoke("tell", {"event": "x", "data": 1}), ECHO)],
+        [hello(), send(invoke("tell", {"event": "x", "data": 1})), wait(3), send(ECHO)],
         app={"middleware": {"outbound": []}},
         events=True,
     ),
