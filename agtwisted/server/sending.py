@@ -64,20 +64,12 @@ class SendingSocket(ReceivingSocket):
         packet = dict(data) if isinstance(data, dict) else {}
         # Other recipients have the same data: what middleware does to it must reach nobody else.
         if "data" in packet:
-            packet["data"] = self._copied(packet["data"])
+            packet["data"] = ownCopy(packet["data"])
         action = AGAction(AGAction.PUBLISH_OUT, self._whole, channel=packet.get("channel"), data=packet.get("data"))
         done: Deferred[None] = Deferred()
         decided = partial(self._outboundDecided, packet, cached, done)
         self.server.askMiddleware(self.middlewareOutboundStream, action, self._whole, decided)
         return unfinished(done)
-
-    def _copied(self, data: Any) -> Any:
-        try:
-            return deepcopy(data)
-        except RecursionError:
-            # Nested more deeply than Python's stack reaches; the codec does without.
-            wire = self.server.wire
-            return wire.decode(*wire.encode(data))
 
     def _outboundDecided(
         self, packet: dict[str, Any], cached: str | bytes | None, done: Deferred[None], verdict: Verdict

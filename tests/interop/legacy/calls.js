@@ -27,7 +27,7 @@ async function errorsKeepNameMessageAndFields(t) {
 
 async function unservedProceduresTimeOut(t) {
   let server = await t.serve();
-  let client = await t.connected(server, { ackTimeout: 150 });
+  let client = await t.connected(server, { ackTimeout: 800 });
   assert.equal((await t.failure(t.invoke(client, 'hold', 1))).name, 'TimeoutError');
   await server.call('answer', { data: 'too late' });
   assert.equal(await t.invoke(client, 'echo', 'fine'), 'fine');

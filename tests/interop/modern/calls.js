@@ -56,7 +56,7 @@ async function unservedProceduresTimeOut(t) {
 
 async function lateAnswersAreIgnored(t) {
   let server = await t.serve();
-  let client = await t.connected(server, { ackTimeout: 150 });
+  let client = await t.connected(server, { ackTimeout: 800 });
   let error = await t.failure(client.invoke('hold', 'slow'));
   assert.equal(error.name, 'TimeoutError');
   await server.call('answer', { data: 'too late' });

@@ -333,7 +333,7 @@ async function rawSeesEveryMessage(t) {
 
 async function rawBlocksMessages(t) {
   let server = await t.serve();
-  let client = await t.connected(server, { ackTimeout: 100 });
+  let client = await t.connected(server);
   client.disconnect();
   await server.call('setRules', { rules: [{ line: 'inboundRaw', type: 'message', query: 'mute=1', silent: true }] });
   let muted = t.client(server, { query: { mute: 1 }, ackTimeout: 100, connectTimeout: 3000 });
