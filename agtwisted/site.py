@@ -145,7 +145,7 @@ def attach(
 
     @param site: the site; whoever made it listens with it.
     @param reactor: the reactor; the installed one if not given.
-    @param serverType: C{AGServer} or C{SCServer}.
+    @param serverType: the class of the server.
     @param options: the server's options.
     @return: the server. It starts by itself; its event C{ready} tells when it has.
     @raise InvalidOptionsError: an option is not known or has a value that cannot be.
@@ -169,7 +169,7 @@ def listen(
 
     @param portOrEndpoint: a TCP port, 0 for any free one, or the description of a Twisted server endpoint.
     @param reactor: the reactor; the installed one if not given.
-    @param serverType: C{AGServer} or C{SCServer}.
+    @param serverType: the class of the server.
     @param options: the server's options.
     @return: fires with the server, which listens; C{server.listeningPort.stopListening()} ends that. Fails with what
         listening or the broker fails with.
