@@ -1,0 +1,200 @@
+"""
+Tests of L{agtwisted.process}.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import socket
+import time
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.selectreactor import SelectReactor
+from twisted.internet.task import Clock
+from twisted.internet.tcp import Connection
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from agtwisted.process import endWell, heedSignals, tuneGarbageCollector, useLeanPolling, useMonotonicClock
+from agtwisted.streams.turns import Turns
+
+
+class Receiver:
+    """
+    A protocol that keeps what it gets, and fails if it is told to.
+    """
+
+    def __init__(self) -> None:
+        self.received: list[bytes] = []
+        self.lost: list[Failure] = []
+        self.fails = False
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Keep it.
+        """
+        self.received.append(data)
+        if self.fails:
+            raise ZeroDivisionError
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Keep why.
+        """
+        self.lost.append(reason)
+
+
+class LeanPollingTests(SynchronousTestCase):
+    """
+    Polling without the logging context, and with an end to each turn.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make a reactor that polls leaner, with one connection.
+        """
+        self.reactor: Any = EPollReactor()
+        self.addCleanup(self.closeReactor)
+        self.turns = Turns(self.reactor)
+        self.assertTrue(useLeanPolling(self.reactor, self.turns))
+        near, self.far = socket.socketpair()
+        self.addCleanup(self.far.close)
+        self.protocol = Receiver()
+        self.connection: Any = Connection(near, self.protocol, self.reactor)  # type: ignore[arg-type]
+        self.connection.connected = True
+        self.connection.startReading()
+
+    def closeReactor(self) -> None:
+        """
+        Give back the reactor's descriptors.
+        """
+        self.reactor.removeAll()
+        self.reactor._poller.close()
+        for waker in self.reactor._internalReaders:
+            waker.connectionLost(None)
+
+    def test_reads(self) -> None:
+        """
+        What has come is read; what that has woken runs before the poll returns, without a delayed call.
+        """
+        ran: list[str] = []
+        self.protocol.dataReceived = lambda data: self.turns.wake(lambda: ran.append(data.decode()))  # type: ignore
+        self.far.send(b"hello")
+        self.reactor.doIteration(1)
+        self.assertEqual((ran, self.reactor.getDelayedCalls()), (["hello"], []))
+
+    def test_nothingComes(self) -> None:
+        """
+        A poll in which nothing happens ends with its time.
+        """
+        self.reactor.doIteration(0)
+        self.assertEqual(self.protocol.received, [])
+
+    def test_writes(self) -> None:
+        """
+        Events other than reading take the reactor's own way.
+        """
+        self.connection.write(b"hello")
+        self.reactor.doIteration(1)
+        self.assertEqual(self.far.recv(10), b"hello")
+
+    def test_peerLeaves(self) -> None:
+        """
+        A connection whose peer has gone is told so.
+        """
+        self.far.close()
+        for _ in range(2):
+            self.reactor.doIteration(0)
+        self.assertEqual(len(self.protocol.lost), 1)
+
+    def test_protocolFails(self) -> None:
+        """
+        A protocol that fails loses its connection, and nobody else notices; the failure is logged.
+        """
+        self.protocol.fails = True
+        self.far.send(b"hello")
+        self.reactor.doIteration(1)
+        self.assertEqual(len(self.protocol.lost), 1)
+        self.assertGreaterEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_goneMeanwhile(self) -> None:
+        """
+        A descriptor that was dropped while the events of the same poll were dispatched is passed over.
+        """
+        other, otherFar = socket.socketpair()
+        self.addCleanup(otherFar.close)
+        second = Receiver()
+        another: Any = Connection(other, second, self.reactor)  # type: ignore[arg-type]
+        another.connected = True
+        another.startReading()
+        self.protocol.dataReceived = lambda data: another.stopReading()  # type: ignore[method-assign]
+        second.dataReceived = lambda data: self.connection.stopReading()  # type: ignore[method-assign]
+        self.far.send(b"a")
+        otherFar.send(b"b")
+        self.reactor.doIteration(1)
+        self.assertEqual(len(self.reactor.getReaders()) - len(self.reactor._internalReaders), 1)
+        another.connectionLost(Failure(ZeroDivisionError()))
+
+    def test_otherReactors(self) -> None:
+        """
+        Reactors of other kinds, also those that are made from this one, are left as they are.
+        """
+
+        class Mine(EPollReactor):
+            pass
+
+        mine: Any = Mine()
+        self.addCleanup(mine._poller.close)
+        for reactor in (Clock(), mine, SelectReactor.__new__(SelectReactor)):
+            self.assertFalse(useLeanPolling(reactor, self.turns))  # type: ignore[arg-type]
+        for waker in mine._internalReaders:
+            waker.connectionLost(None)
+
+
+class TuningTests(SynchronousTestCase):
+    """
+    The rest of what a process changes in itself.
+    """
+
+    def test_monotonicClock(self) -> None:
+        """
+        What was scheduled by the wall clock keeps its distance by the monotonic one.
+        """
+        call = SimpleNamespace(time=1_000_010.0, seconds=None)
+        reactor = SimpleNamespace(getDelayedCalls=lambda: [call], seconds=lambda: 1_000_000.0)
+        useMonotonicClock(reactor)
+        self.assertIs(reactor.seconds, time.monotonic)
+        self.assertIs(call.seconds, time.monotonic)
+        self.assertAlmostEqual(call.time - time.monotonic(), 10, places=0)
+
+    def test_garbageCollector(self) -> None:
+        """
+        What exists is frozen, and the thresholds are higher.
+        """
+        done: list[Any] = []
+        self.patch(gc, "collect", lambda: done.append("collect"))
+        self.patch(gc, "freeze", lambda: done.append("freeze"))
+        self.patch(gc, "set_threshold", lambda *thresholds: done.append(thresholds))
+        tuneGarbageCollector()
+        self.assertEqual(done[:2], ["collect", "freeze"])
+        self.assertGreater(done[2][0], 700)
+
+    def test_signals(self) -> None:
+        """
+        When the process has heeded a signal, the next one ends it.
+        """
+        seen: list[Any] = []
+        self.patch(signal, "signal", lambda *arguments: seen.append(arguments))
+        heedSignals()
+        self.assertEqual(seen, [(signal.SIGTERM, signal.SIG_DFL), (signal.SIGINT, signal.SIG_DFL)])
+
+    def test_endWell(self) -> None:
+        """
+        The signal is not raised again at the end.
+        """
+        reactor = SimpleNamespace(_exitSignal=signal.SIGTERM)
+        endWell(reactor)
+        self.assertIsNone(reactor._exitSignal)
