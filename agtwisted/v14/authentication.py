@@ -5,7 +5,6 @@ Tokens in version 14: who a socket is, and how it becomes and stops being it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -13,6 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from agtwisted.errors import dehydrateError, describe
+from agtwisted.protocol.copying import ownCopy
 from agtwisted.protocol.statuses import SIGNING_FAILED
 from agtwisted.server.authentication import (
     AUTHENTICATED,
@@ -146,7 +146,7 @@ def setAuthToken(socket: SCServerSocket, data: Any, options: dict[str, Any], cal
     """
     Make a socket somebody and give the client the token that proves it.
     """
-    before, token = socket.authentication, deepcopy(data)
+    before, token = socket.authentication, ownCopy(data)
     socket.authentication = Authentication(AUTHENTICATED, token, before.signed)
     server = socket.server
     given = signatureOptions(socket, token, options)

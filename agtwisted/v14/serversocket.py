@@ -23,6 +23,7 @@ from agtwisted.errors import (
 )
 from agtwisted.options import seconds
 from agtwisted.protocol.codecs import JSONCodec
+from agtwisted.protocol.copying import ownCopy
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.statuses import MESSAGE_BEFORE_HANDSHAKE, NORMAL, Disconnect, isSendable
 from agtwisted.server.authentication import isExpired
@@ -287,7 +288,9 @@ class SCServerSocket(CallbackEmitter, AGServerSocket):
 
         @param source: the publication, whose finished frame will do if middleware says so, or the options of L{emit}.
         """
-        request = MiddlewareRequest(socket=self, channel=data.get("channel", NO_DATA), data=data.get("data", NO_DATA))
+        # Other recipients have the same data: what middleware does to it must reach nobody else.
+        own = ownCopy(data["data"]) if "data" in data else NO_DATA
+        request = MiddlewareRequest(socket=self, channel=data.get("channel", NO_DATA), data=own)
 
         def decided(error: Any, _: Any) -> None:
             if error is not None:
@@ -295,7 +298,6 @@ class SCServerSocket(CallbackEmitter, AGServerSocket):
             elif request.useCache and not isinstance(source, dict) and source is not None:
                 super(SCServerSocket, self).publicationReceived(source)
             else:
-                # The packet is this recipient's own: what middleware puts into it reaches nobody else.
                 replaced = request.get("data")
                 packet = data if replaced is NO_DATA else {**data, "data": replaced}
                 options = {**source, "useCache": bool(request.useCache)} if isinstance(source, dict) else None
@@ -422,6 +424,7 @@ class SCServerSocket(CallbackEmitter, AGServerSocket):
         if self.state == CLOSED:
             return
         wasOpen, self.state = self.state == OPEN, CLOSED
+        self._isInputClosed = True
         self._stopTimers()
         if self._answersTimer is not None:
             self._answersTimer.cancel()

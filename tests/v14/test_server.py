@@ -412,6 +412,24 @@ class MiddlewareTests(SynchronousTestCase):
         self.server.exchange.publish("news", "public")
         self.assertEqual((one.publications("news"), two.publications("news")), (["secret"], ["public"]))
 
+    def test_partsAreApart(self) -> None:
+        """
+        Nor does what a function does to a part of the data.
+        """
+
+        def function(request: Any, next: Any) -> None:
+            if request.socket is self.setting.sockets[0]:
+                request.data["list"].append("secret")
+            next()
+
+        self.server.addMiddleware("publishOut", function)
+        one, two = self.setting.connect(), self.setting.connect()
+        for client in (one, two):
+            client.subscribe("news")
+        self.server.exchange.publish("news", {"list": [1]})
+        self.assertEqual(one.publications("news"), [{"list": [1, "secret"]}])
+        self.assertEqual(two.publications("news"), [{"list": [1]}])
+
     def test_useCache(self) -> None:
         """
         With C{useCache} the publication is sent as it was encoded for everyone.
