@@ -89,7 +89,7 @@ class Options(UsageOptions):
     synopsis = "[options]"
     longdesc = textwrap.dedent(
         """
-        Serves SocketCluster clients. Without --app it serves a page at / to try it out with.
+        Serves SocketCluster clients, and a page at / to try it out with; without --app, the page has two procedures to call.
         Keys on a command line can be read by everybody on the machine; @FILE as the value of --auth-key,
         --auth-private-key or --auth-public-key reads them from a file.
         """
