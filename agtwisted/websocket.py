@@ -27,6 +27,7 @@ from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerPr
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from autobahn.websocket.protocol import WebSocketProtocol
 from autobahn.websocket.utf8validator import Utf8Validator
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -70,12 +71,14 @@ def _internalsAreThere() -> bool:
     """
     Whether Autobahn and Twisted have what the fast paths lean on.
     """
-    autobahnHas = all(
-        hasattr(WebSocketProtocol, name)
-        for name in ("_dataReceived", "processData", "_fail_connection", "sendCloseFrame", "sendData")
-    ) and hasattr(WebSocketServerProtocol, "succeedHandshake")
-    twistedHas = all(hasattr(Connection, name) for name in ("dataBuffer", "offset", "TLS"))
-    return autobahnHas and twistedHas
+    connection = FileDescriptor(reactor=object())  # type: ignore[arg-type]
+    parser = ("_dataReceived", "processData", "_connectionMade", "_fail_connection", "sendCloseFrame", "sendData")
+    buffers = ("dataBuffer", "_tempDataBuffer", "connected", "disconnecting")
+    return (
+        all(hasattr(WebSocketServerProtocol, name) for name in (*parser, "succeedHandshake", "_parseExtensionsHeader"))
+        and all(hasattr(connection, name) for name in buffers)
+        and hasattr(Connection, "TLS")
+    )
 
 
 #: Whether the fast paths may be taken at all; tests switch it off to show that they change nothing.
