@@ -6,8 +6,13 @@ In the reference: Node's C{EventEmitter} for servers and exchanges, C{component-
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from twisted.logger import Logger
 
+from agtwisted.streams.demux import StreamDemux
+from agtwisted.streams.emitter import Event
 from agtwisted.v14.callbacks import Callback, roomFor, watch
 
 log = Logger()
@@ -135,3 +140,29 @@ class CallbackEmitter:
             self._callbacks[event] = listeners
         else:
             self._callbacks.pop(event, None)
+
+
+class TwofoldEmitter(CallbackEmitter):
+    """
+    A server or socket, which stands on the core's emitter of streams: whoever consumes those gets events, too, with the
+    arguments as attributes.
+    """
+
+    #: The names of each event's arguments.
+    _argumentNames: ClassVar[Mapping[str, tuple[str, ...]]]
+    _listenerDemux: StreamDemux[Any] | None
+
+    def notify(self, event: str, *arguments: object) -> None:
+        """
+        Call back whoever waits for this event, then give it to those who consume its stream.
+        """
+        super().notify(event, *arguments)
+        demux = self._listenerDemux
+        if demux is not None and event in demux.streams:
+            demux.write(event, Event(**dict(zip(self._argumentNames.get(event, ()), arguments, strict=False))))
+
+    def emitEvent(self, eventName: str, **fields: object) -> None:
+        """
+        Emit an event of the core: its fields are arguments here.
+        """
+        self.notify(eventName, *fields.values())

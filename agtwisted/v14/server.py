@@ -19,7 +19,7 @@ from agtwisted.server.broker import AGSimpleBroker
 from agtwisted.server.server import AGServer
 from agtwisted.v14.broker import SCSimpleBroker
 from agtwisted.v14.callbacks import Callback
-from agtwisted.v14.emitter import CallbackEmitter
+from agtwisted.v14.emitter import TwofoldEmitter
 from agtwisted.v14.exchange import SCExchange
 from agtwisted.v14.middleware import (
     AUTHENTICATE,
@@ -38,7 +38,7 @@ from agtwisted.v14.middleware import (
 from agtwisted.v14.serversocket import SCServerSocket
 
 
-class SCServer(CallbackEmitter, AGServer):
+class SCServer(TwofoldEmitter, AGServer):
     """
     A SocketCluster server with the API of version 14. It listens nowhere by itself: see L{agtwisted.listen}.
 
@@ -69,6 +69,22 @@ class SCServer(CallbackEmitter, AGServer):
     #: An older name.
     MIDDLEWARE_PUBLISH = PUBLISH_IN
 
+    _argumentNames = {
+        "error": ("error",),
+        "warning": ("warning",),
+        "notice": ("notice",),
+        "handshake": ("socket",),
+        "connection": ("socket", "status"),
+        "connectionAbort": ("socket", "code", "reason"),
+        "disconnection": ("socket", "code", "reason"),
+        "closure": ("socket", "code", "reason"),
+        "subscription": ("socket", "channel", "subscriptionOptions"),
+        "unsubscription": ("socket", "channel"),
+        "authentication": ("socket", "authToken"),
+        "deauthentication": ("socket", "oldAuthToken"),
+        "authenticationStateChange": ("socket", "change"),
+        "badSocketAuthToken": ("socket", "status"),
+    }
     _optionsType = SCServerOptions
     _dialects = DIALECTS14
 
@@ -105,13 +121,6 @@ class SCServer(CallbackEmitter, AGServer):
         Emit an event of the application's own, or one of the server's.
         """
         self.notify(eventName, *arguments)
-
-    def emitEvent(self, eventName: str, **fields: object) -> None:
-        """
-        Emit an event of the core: to callbacks, its fields are arguments.
-        """
-        self.notify(eventName, *fields.values())
-        super().emitEvent(eventName, **fields)
 
     # ---- middleware
 

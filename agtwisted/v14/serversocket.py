@@ -33,7 +33,7 @@ from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
 from agtwisted.sockets.waiting import Waiting
 from agtwisted.v14 import authentication, subscriptions
 from agtwisted.v14.callbacks import Callback, call
-from agtwisted.v14.emitter import CallbackEmitter
+from agtwisted.v14.emitter import TwofoldEmitter
 from agtwisted.v14.inbound import LOCAL_EVENTS, eventReceived
 from agtwisted.v14.middleware import EMIT, PUBLISH_OUT, MiddlewareRequest
 from agtwisted.v14.response import Response
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from agtwisted.v14.server import SCServer
 
 
-class SCServerSocket(CallbackEmitter, AGServerSocket):
+class SCServerSocket(TwofoldEmitter, AGServerSocket):
     """
     One client's connection, at the server.
 
@@ -62,6 +62,23 @@ class SCServerSocket(CallbackEmitter, AGServerSocket):
 
     server: SCServer
 
+    _argumentNames = {
+        "error": ("error",),
+        "message": ("message",),
+        "raw": ("message",),
+        "connect": ("status",),
+        "connectAbort": ("code", "reason"),
+        "disconnect": ("code", "reason"),
+        "close": ("code", "reason"),
+        "subscribe": ("channel", "subscriptionOptions"),
+        "unsubscribe": ("channel",),
+        "authenticate": ("authToken",),
+        "deauthenticate": ("oldAuthToken",),
+        "authStateChange": ("change",),
+        "authTokenSigned": ("signedAuthToken",),
+        "badAuthToken": ("status",),
+    }
+
     def __init__(self, id: str, server: SCServer, transport: Any, dialect: Dialect) -> None:
         """
         @param transport: an L{agtwisted.interfaces.ITransport}.
@@ -73,13 +90,6 @@ class SCServerSocket(CallbackEmitter, AGServerSocket):
         super().__init__(id, server, transport, dialect)
 
     # ---- events
-
-    def emitEvent(self, eventName: str, **fields: object) -> None:
-        """
-        Emit an event of the core: to callbacks, its fields are arguments.
-        """
-        self.notify(eventName, *fields.values())
-        super().emitEvent(eventName, **fields)
 
     def emitError(self, error: object) -> None:
         """

@@ -94,6 +94,20 @@ class MemberTests(SynchronousTestCase):
         self.server.emitWarning("w")
         self.assertEqual(self.setting.events, [("error", ("e",)), ("warning", ("w",))])
 
+    def test_streams(self) -> None:
+        """
+        What is written for the core finds its streams, with the arguments as attributes.
+        """
+        closed = self.server.listener("closure").once()
+        warned = self.server.listener("warning").once()
+        client = self.setting.connect()
+        aborted = self.setting.sockets[0].listener("disconnect").once()
+        client.disconnect(4444, "enough")
+        client.settle()
+        for event in (self.successResultOf(closed), self.successResultOf(aborted)):
+            self.assertEqual((event.code, event.reason), (4444, "enough"))
+        self.assertEqual(self.successResultOf(warned).warning.name, "SocketProtocolError")
+
     def test_close(self) -> None:
         """
         C{close} terminates all clients.
