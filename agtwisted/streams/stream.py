@@ -277,7 +277,8 @@ class Consumer(Generic[T]):
     def _wakeSoon(self) -> None:
         if self._isWaiting:
             self._isWaiting = False
-            self._stopTimer()
+            if self._timer is not None:
+                self._stopTimer()
             self._turns.wake(cast(_WakeUp, self._wakeUp).fire)
 
     def _stopTimer(self) -> None:
