@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -279,7 +279,7 @@ class Consumer(Generic[T]):
             self._isWaiting = False
             if self._timer is not None:
                 self._stopTimer()
-            self._turns.wake(cast(_WakeUp, self._wakeUp).fire)
+            self._turns.wake(self._wakeUp.fire)  # type: ignore[union-attr]
 
     def _stopTimer(self) -> None:
         if self._timer is not None:
@@ -327,7 +327,7 @@ class ConsumerLoop(Generic[T]):
         if item.__class__ is _End:
             consumer._ended()
             raise StopAsyncIteration
-        return cast(T, item)
+        return item  # type: ignore[return-value]
 
     def __del__(self) -> None:
         if self._consumer.isAlive:
