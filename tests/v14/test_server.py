@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -197,6 +198,46 @@ class ConnectionTests(SynchronousTestCase):
         self.assertEqual(self.server.clients, {})
         for name in ("disconnection", "closure"):
             self.assertEqual(self.setting.arguments(name), (socket, 4445, "enough"))
+
+    def test_goneWhileVerified(self) -> None:
+        """
+        A client that leaves while its token is being verified is gone from everywhere, and never announced.
+        """
+        verified: Deferred[Any] = Deferred()
+
+        class Engine:
+            def verifyToken(self, token: Any, key: Any, **options: Any) -> Any:
+                return verified
+
+        self.server.setAuthEngine(Engine())
+        client = self.setting.connect(authToken="slow")
+        self.assertEqual((self.server.pendingClientsCount, self.server.clientsCount), (1, 0))
+        client.disconnect()
+        verified.callback({"username": "ann"})
+        self.assertEqual((self.server.pendingClients, self.server.clients), ({}, {}))
+        self.assertEqual(self.setting.names("connection", "authentication"), [])
+
+    def test_closedWhenTold(self) -> None:
+        """
+        The state is closed, and the client counted no more, when the end of a connection is told.
+        """
+        seen: list[Any] = []
+        self.server.on("closure", lambda socket: seen.append((socket.state, self.server.clientsCount)))
+        self.setting.connect().disconnect()
+        self.assertEqual(seen, [("closed", 0)])
+
+    def test_keys(self) -> None:
+        """
+        Keys may be changed while the server runs, and count from then on.
+        """
+        self.setting.connect()
+        [socket] = self.setting.sockets
+        socket.setAuthToken({"username": "ann"})
+        old = socket.signedAuthToken
+        self.server.signatureKey = self.server.verificationKey = "another key that is long enough as well"
+        self.assertEqual(self.setting.connect(authToken=old).authError.name, "AuthTokenInvalidError")
+        socket.setAuthToken({"username": "ann"})
+        self.assertIsNone(self.setting.connect(authToken=socket.signedAuthToken).authError)
 
     def test_statusIsItsOwn(self) -> None:
         """
