@@ -1,9 +1,9 @@
 """The shop as a program."""
 
+import server as shop
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-import server as shop
 from agtwisted import SCServer, listen
 
 
