@@ -83,8 +83,9 @@ def bars(title: str, caption: str, rows: list[Bar]) -> str:
     @return: the SVG document.
     """
     left, right, top, step = 350, WIDTH - 70, 78, 24
-    low = floor(log2(min(0.6, *(row.least for row in rows))))
-    high = ceil(log2(max(2.0, *(row.greatest for row in rows))))
+    # A single round that went astray must not press everything else together: ranges are cut at the borders.
+    low = floor(log2(min(0.6, *(row.value for row in rows))) - 0.2)
+    high = ceil(log2(max(1.8, *(row.value for row in rows))) + 0.2)
     bottom = top + step * len(rows)
 
     def place(ratio: float) -> float:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.chart import Bar, Panel, bars, curves
-from benchmarks.scenarios import SCENARIOS, SERIES
+from benchmarks.scenarios import FIGURES, SCENARIOS, SERIES
 from benchmarks.sidebyside import NODE, OURS
 
 FOLDER = Path(__file__).parent.parent / "docs" / "topics" / "performance"
@@ -73,16 +73,16 @@ def tables(measured: dict[str, Any]) -> str:
     compared, loads = [], []
     for result in measured["results"]:
         title = _title(result)
-        for figure in result["figures"].values():
+        for name, figure in result["figures"].items():
             ratio = figure["ratio"]
-            spread = f"**{ratio['median']:.2f}** ({ratio['minimum']:.2f}–{ratio['maximum']:.2f})"
-            compared.append([title, figure["title"], *_sides(figure), spread])
+            spread = f"**{ratio['median']:.2f}**", f"{ratio['minimum']:.2f}–{ratio['maximum']:.2f}"
+            compared.append([title, FIGURES[name].title, *_sides(figure), *spread])
         others = result["others"]
         if result["scenario"]["name"] != "idle":
             shown = [others[name] for name in ("operationsPerSecond", "p50", "p99")]
             loads.append([title, *(side for figure in shown for side in _sides(figure))])
     lines = [provenance(measured), ""]
-    lines += _table(["Scenario", "Figure", "Node", "agtwisted", "Ratio (range)"], compared, "34 24 12 12 18")
+    lines += _table(["Scenario", "Figure", "Node", "agtwisted", "Ratio", "Range"], compared, "36 18 11 12 9 14")
     if not isGrowth(measured):
         sides = ["Node", "agtwisted"]
         header = ["Scenario", *(f"{what}, {side}" for what in ("Operations/s", "p50 µs", "p99 µs") for side in sides)]
@@ -112,7 +112,7 @@ def chart(measured: dict[str, Any]) -> str:
     rows = []
     for result in measured["results"]:
         for name, figure in result["figures"].items():
-            ratio, suffix = figure["ratio"], "" if name == "cpu" else f" ({figure['title'].split(',')[0]})"
+            ratio, suffix = figure["ratio"], "" if name == "cpu" else f" ({FIGURES[name].title.split(',')[0]})"
             rows.append(Bar(_title(result) + suffix, ratio["median"], ratio["minimum"], ratio["maximum"]))
     return bars("How many times more Node needs (server CPU per operation, unless said otherwise)", caption, rows)
 

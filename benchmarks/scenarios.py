@@ -23,10 +23,10 @@ class Figure:
 
 
 FIGURES = {
-    "cpu": Figure("server CPU, µs per operation", lambda report: report["server"]["cpuPerOperation"]),
-    "latency": Figure("latency, µs, median", lambda report: report["latency"]["p50"]),
-    "share": Figure("server CPU, % of a core", lambda report: report["server"]["share"] * 100),
-    "memory": Figure("memory, KB per connection", lambda report: report["server"]["residentPerConnection"] / 1024),
+    "cpu": Figure("CPU, µs", lambda report: report["server"]["cpuPerOperation"]),
+    "latency": Figure("latency, µs", lambda report: report["latency"]["p50"]),
+    "share": Figure("CPU, % of a core", lambda report: report["server"]["share"] * 100),
+    "memory": Figure("memory, KB", lambda report: report["server"]["residentPerConnection"] / 1024),
 }
 
 
