@@ -1,5 +1,6 @@
 """
-Tests of L{agtwisted.v14.inbound}, L{agtwisted.v14.subscriptions} and L{agtwisted.v14.text}: what clients send, right and wrong.
+Tests of L{agtwisted.v14.inbound}, L{agtwisted.v14.subscriptions} and L{agtwisted.v14.text}: what clients send, right and
+wrong.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class MalformedTests(SynchronousTestCase):
             error = self.fails("#subscribe", data)
             self.assertEqual(
                 error.message,
-                f"Failed to subscribe socket to the {name} channel - Socket {self.socket.id} provided an invalid channel name",
+                f"Failed to subscribe socket to the {name} channel - "
+                f"Socket {self.socket.id} provided an invalid channel name",
             )
         self.assertEqual((error.name, self.socket.subscriptions()), ("BrokerError", []))
 
