@@ -131,5 +131,6 @@ class Wheel:
                     timer.fire()
                 except Exception:
                     log.failure("What was due at a deadline failed.")
-        if self._active and self._call is None:
+        # What was due may have scheduled something itself, which need not be what comes next.
+        if self._active and (self._call is None or self._keys[0] < self._callKey):
             self._callAt(self._keys[0])

@@ -38,6 +38,23 @@ class WheelTests(SynchronousTestCase):
         """
         return partial(self.fired.append, name)
 
+    def test_scheduledWhileFiring(self) -> None:
+        """
+        What is due may schedule its successor: deadlines that come before that one are still met in time.
+        """
+
+        def again() -> None:
+            self.fired.append("again")
+            self.wheel.schedule(8, again)
+
+        self.wheel.schedule(1, again)
+        self.wheel.schedule(2, self.job("between"))
+        self.clock.advance(1 + GRANULARITY)
+        self.clock.advance(1)
+        self.assertEqual(self.fired, ["again", "between"])
+        self.clock.advance(7 + GRANULARITY)
+        self.assertEqual(self.fired, ["again", "between", "again"])
+
     @given(
         st.floats(0, 1e9),
         st.lists(st.floats(0, 100) | st.sampled_from((0.0, 0.05, 0.1, 1.0)), min_size=1, max_size=20),

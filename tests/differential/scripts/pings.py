@@ -33,14 +33,14 @@ for version, pong in PONGS.items():
         Script(f"ping-unanswered-v{version}", [hello(), ended()], {"pingInterval": 60, "pingTimeout": 600, **extra}),
         Script(
             f"ping-answered-v{version}",
-            [hello(), *often(raw(pong), 8, 300), send(ECHO)],
-            {"pingInterval": 200, "pingTimeout": 1900, **extra},
+            [hello(), *often(raw(pong), 8, 700), send(ECHO)],
+            {"pingInterval": 200, "pingTimeout": 5000, **extra},
             events=True,
         ),
         Script(
             f"ping-kept-alive-by-events-v{version}",
-            [hello(), *often(send(invoke("empty")), 8, 300)],
-            {"pingInterval": 10000, "pingTimeout": 1900, **extra},
+            [hello(), *often(send(invoke("empty")), 8, 700)],
+            {"pingInterval": 10000, "pingTimeout": 5000, **extra},
         ),
         Script(f"ping-silent-before-handshake-v{version}", [ended()], {"pingTimeout": 300, **extra}, events=True),
         Script(
