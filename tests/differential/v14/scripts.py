@@ -438,5 +438,10 @@ def _own() -> list[Script]:
     return [replace(script, name=f"own-{script.name}") for script in scripts]
 
 
-SCRIPTS: list[Script] = _shared() + _middleware() + _own()
+_particular = _middleware() + _own()
+#: Where both have a script of one name, version 14's own is played.
+SCRIPTS: list[Script] = [
+    *(script for script in _shared() if script.name not in {own.name for own in _particular}),
+    *_particular,
+]
 """Every script; the names are unique."""
