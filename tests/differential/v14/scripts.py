@@ -29,7 +29,7 @@ _LATER = {"batchOnHandshake", "batchInterval", "middlewareEmitFailures", "reques
 def _shared() -> list[Script]:
     """The core's scripts that mean the same here; those about streams and batches have no counterpart."""
     subjects = (handshake, upgrade, reserved, tokens, calls, channels, batches, frames, names, limits, pings, closing)
-    chosen = []
+    chosen: dict[str, Script] = {}
     for script in (script for subject in subjects for script in subject.SCRIPTS):
         options = {name: value for name, value in script.options.items() if name != "protocolVersion"}
         if _TAKEN.search(script.name):
@@ -41,8 +41,9 @@ def _shared() -> list[Script]:
         ):
             name = script.name.removesuffix("-v1")
             events = script.events and not _WEBSOCKET.match(name)
-            chosen.append(replace(script, name=name, options=options, events=events))
-    return chosen
+            # Some are there for version 1 and for no version in particular, which is the same here.
+            chosen[name] = replace(script, name=name, options=options, events=events)
+    return list(chosen.values())
 
 
 NAMED = {"name": "NotAllowedError", "message": "not allowed"}
@@ -438,10 +439,5 @@ def _own() -> list[Script]:
     return [replace(script, name=f"own-{script.name}") for script in scripts]
 
 
-_particular = _middleware() + _own()
-#: Where both have a script of one name, version 14's own is played.
-SCRIPTS: list[Script] = [
-    *(script for script in _shared() if script.name not in {own.name for own in _particular}),
-    *_particular,
-]
+SCRIPTS: list[Script] = _shared() + _middleware() + _own()
 """Every script; the names are unique."""
