@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..steps import Script, ended, hello, invoke, pause, raw, send, settle
+from ..steps import Script, ended, hello, invoke, pause, raw, send, settle, wait
 from .values import ECHO
 
 PONGS = {1: "#2", 2: ""}
@@ -23,7 +23,7 @@ for version, pong in PONGS.items():
     extra = {"protocolVersion": version}
     SCRIPTS += [
         Script(f"ping-sent-v{version}", [hello(), pause(900)], {"pingInterval": 80, **extra}),
-        Script(f"ping-before-handshake-v{version}", [pause(700), hello()], {"pingInterval": 80, **extra}),
+        Script(f"ping-before-handshake-v{version}", [wait(1), hello()], {"pingInterval": 80, **extra}),
         Script(
             f"ping-silent-peer-v{version}",
             [hello(), ended()],
@@ -40,7 +40,7 @@ for version, pong in PONGS.items():
         Script(
             f"ping-kept-alive-by-events-v{version}",
             [hello(), *often(send(invoke("empty")), 8, 700)],
-            {"pingInterval": 10000, "pingTimeout": 5000, **extra},
+            {"pingInterval": 60000, "pingTimeout": 5000, **extra},
         ),
         Script(f"ping-silent-before-handshake-v{version}", [ended()], {"pingTimeout": 300, **extra}, events=True),
         Script(
