@@ -275,3 +275,105 @@ class ServiceTests(SynchronousTestCase):
         self.assertNoResult(stopped)
         self.brokerStopped.callback(None)
         self.successResultOf(stopped)
+
+
+class DrainTests(SynchronousTestCase):
+    """
+    How a service stops while clients are there.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make a service that listens, whose server has a procedure that answers when the test says so.
+        """
+        self.reactor = MemoryReactorClock()
+        self.server = AGServer(self.reactor, drainDelay=3000, drainTimeout=5000)
+        self.requests: list[Any] = []
+        self.steps: list[Any] = []
+        self.endpoint = Endpoint(self.steps, "one")
+        self.service = AGService(self.server, [self.endpoint])
+        self.successResultOf(self.service.startService())
+        self.client = connect(self.server)
+        Deferred.fromCoroutine(self.serve(self.client.socket))
+
+    async def serve(self, socket: Any) -> None:
+        """
+        Take calls without answering them.
+        """
+        async for request in socket.procedure("slow"):
+            self.requests.append(request)
+
+    def pass_(self, seconds: float) -> None:
+        """
+        Let time pass in small steps, as it does.
+        """
+        for _ in range(round(seconds / 0.1)):
+            self.reactor.advance(0.1)
+
+    def test_balancersFirst(self) -> None:
+        """
+        For the drain delay the server is not ready any more, and still listens.
+        """
+        stopped = self.service.stopService()
+        self.assertFalse(self.server.isReady)
+        self.pass_(2.9)
+        self.assertEqual((self.steps, self.client.state), (["listen one"], "open"))
+        self.pass_(1)
+        self.assertEqual((self.steps[1:], self.client.closeCode), (["stop one"], 1001))
+        self.successResultOf(stopped)
+
+    def test_callsAreAnswered(self) -> None:
+        """
+        A call that a procedure has taken is answered before its client is told to go.
+        """
+        answer = self.client.invoke("slow")
+        self.server.turns.run()
+        stopped = self.service.stopService()
+        self.pass_(4)
+        self.assertEqual((self.steps[1:], self.client.state), (["stop one"], "open"))
+        self.requests[0].end("at last")
+        self.pass_(0.2)
+        self.assertEqual(self.successResultOf(answer), "at last")
+        self.assertEqual(self.client.closeCode, 1001)
+        self.successResultOf(stopped)
+
+    def test_notForEver(self) -> None:
+        """
+        A call that is not answered in time does not keep the service from stopping.
+        """
+        answer = self.client.invoke("slow")
+        self.server.turns.run()
+        stopped = self.service.stopService()
+        self.pass_(7.9)
+        self.assertEqual(self.client.state, "open")
+        self.pass_(0.5)
+        self.assertEqual(self.client.closeCode, 1001)
+        self.successResultOf(stopped)
+        self.failureResultOf(answer)
+
+    def test_unservedCalls(self) -> None:
+        """
+        A call that nobody serves is nothing to wait for.
+        """
+        answer = self.client.invoke("nobody")
+        stopped = self.service.stopService()
+        self.pass_(3.5)
+        self.assertEqual(self.client.closeCode, 1001)
+        self.successResultOf(stopped)
+        self.failureResultOf(answer)
+
+    def test_manyClients(self) -> None:
+        """
+        Many clients are told to go a hundred at a time.
+        """
+        clients = [connect(self.server) for _ in range(250)]
+        stopped = self.service.stopService()
+        self.pass_(2.9)
+        for _ in range(100):
+            self.reactor.advance(0.005)
+            if any(client.closeCode for client in clients):
+                break
+        self.assertEqual(sum(client.closeCode == 1001 for client in [self.client, *clients]), 100)
+        self.pass_(0.3)
+        self.assertTrue(all(client.closeCode == 1001 for client in clients))
+        self.successResultOf(stopped)
