@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, fail, succeed
 
 from agtwisted.errors import BadConnectionError, InvalidMessageError
+from agtwisted.protocol.copying import ownCopy
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.wire import Wire
 from agtwisted.sockets.batching import Batching
@@ -131,6 +132,14 @@ class AGSocket(SocketStreams):
 
     def _batchingOptions(self) -> float:
         raise NotImplementedError
+
+    @property
+    def cloneData(self) -> bool:
+        """
+        Whether data is copied when it is to be sent, so that it may be changed at once. Only what waits for middleware or
+        for a batch could show such a change.
+        """
+        return False
 
     # ---- state
 
@@ -401,6 +410,7 @@ class AGSocket(SocketStreams):
         if self.state != OPEN:
             self.emitError(self._notOpen("transmit", event))
         else:
+            data = ownCopy(data) if self.cloneData else data
             self._transmit(event, data, stringifiedData if useCache else None)
         return succeed(None)
 
@@ -427,6 +437,7 @@ class AGSocket(SocketStreams):
             error = self._notOpen("invoke", event)
             self.emitError(error)
             return fail(error)
+        data = ownCopy(data) if self.cloneData else data
         seconds = self._surroundings.ackTimeoutSeconds if ackTimeout is None else ackTimeout / 1000
         cached = stringifiedData if useCache else None
         if not self._outbound.isWaiting:

@@ -785,6 +785,24 @@ class BatchingTests(ServerTestCase):
         socket.cancelBatching()
         self.assertEqual(client.takePackets(), [[{"event": "a"}], {"event": "b"}])
 
+    def test_cloneData(self) -> None:
+        """
+        With C{cloneData}, data may be changed as soon as it was given to the socket, also while it waits for a batch.
+        """
+        for cloneData, expected in ((True, [1]), (False, [1, 2])):
+            self.server.options.cloneData = cloneData
+            client, socket = self.connect()
+            client.takePackets()
+            socket.startBatch()
+            told, asked = [1], [1]
+            socket.transmit("told", told)
+            socket.invoke("asked", asked).addErrback(lambda _: None)
+            told.append(2)
+            asked.append(2)
+            socket.flushBatch()
+            self.server.turns.run()
+            self.assertEqual([packet["data"] for packet in client.takePackets()[0]], [expected, expected])
+
     def test_options(self) -> None:
         """
         A socket has the server's options of batching until it is given its own.
