@@ -168,6 +168,11 @@ class ITransport(Interface):
         Drop the connection at once.
         """
 
+    def whenLost() -> Any:
+        """
+        @return: a Deferred that fires when the connection is gone.
+        """
+
 
 class IReceiver(Interface):
     """
@@ -177,6 +182,11 @@ class IReceiver(Interface):
     def messageReceived(payload: bytes, isBinary: bool) -> None:
         """
         A whole message has come; a text message's payload may still be no UTF-8.
+        """
+
+    def flush() -> None:
+        """
+        Write what waits for the end of the turn now: the transport is about to send something of its own.
         """
 
     def connectionLost(code: int, reason: str) -> None:
