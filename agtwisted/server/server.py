@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from agtwisted.errors import InvalidActionError, InvalidArgumentsError, ServerProtocolError
+from agtwisted.errors import InvalidActionError, InvalidArgumentsError, ResourceLimitError, ServerProtocolError
 from agtwisted.options import ServerOptions, seconds
 from agtwisted.protocol.dialects import DIALECTS, Dialect
 from agtwisted.protocol.engines import codecFor
@@ -23,6 +23,7 @@ from agtwisted.protocol.upgrade import HandshakeDenied, Origins, UpgradeRequest
 from agtwisted.protocol.wire import Wire
 from agtwisted.server.authengine import AuthEngine
 from agtwisted.server.broker import AGSimpleBroker
+from agtwisted.server.counters import Counters, limitError
 from agtwisted.server.middleware import (
     HANDSHAKE,
     INBOUND,
@@ -65,6 +66,7 @@ class AGServer(AsyncStreamEmitter):
     @ivar pendingClients: the sockets that have not, by id.
     @ivar isReady: whether the broker carries publications.
     @ivar middleware: the middleware functions, by line; see L{setMiddleware}.
+    @ivar counters: what was counted since the server was made, L{agtwisted.server.counters.Counters}.
     @ivar requestCreator: makes the requests of calls, C{None} for L{agtwisted.AGRequest}.
     @ivar auth: signs and verifies tokens.
     @ivar codec: encodes and decodes messages.
@@ -114,6 +116,7 @@ class AGServer(AsyncStreamEmitter):
         self.origins = given.origins
         self._origins = Origins(given.origins)
         self.middleware: dict[str, MiddlewareFunction] = {}
+        self.counters = Counters()
         self._dialect = self._dialects[given.protocolVersion]
         self.clients: dict[str, AGServerSocket] = {}
         self.pendingClients: dict[str, AGServerSocket] = {}
@@ -277,6 +280,23 @@ class AGServer(AsyncStreamEmitter):
         Emit C{warning}.
         """
         self.emitEvent("warning", warning=warning)
+
+    def limitHit(self, limit: str, message: str, socket: AGServerSocket | None = None) -> ResourceLimitError:
+        """
+        Somebody has gone past a limit: count it and tell the operator, with a C{warning} (and an C{error} on the socket).
+
+        @param limit: the name of the option that sets it.
+        @param message: what was too much.
+        @param socket: whose doing it was, if there is a socket.
+        @return: the error, for whoever tells the client.
+        """
+        self.counters.limitsHit[limit] += 1
+        error = limitError(limit, message)
+        if socket is not None:
+            socket.emitError(error)
+        else:
+            self.emitWarning(error)
+        return error
 
     # ---- engines
 
