@@ -172,15 +172,37 @@ class AGServerSocket(SendingSocket):
 
     # ---- heartbeat
 
+    def _silenceEnds(self) -> float:
+        """
+        @return: when the client has been silent for too long, unless it is heard before.
+        """
+        server = self.server
+        timeout, interval = seconds(server.pingTimeout), seconds(server.pingInterval)
+        # After a standstill of the server, a ping that was late leaves the client as much time as any other.
+        patience = timeout - interval if timeout > interval else timeout
+        return max(self.lastHeard + timeout, server.wheel.standstillEnded + patience)
+
+    def _wasAsked(self) -> bool:
+        """
+        @return: whether a ping has gone out since the client was heard last, if that was to happen before its time is up.
+        """
+        server = self.server
+        if server.pingTimeout <= server.pingInterval or not server.wheel.mayStandStill:
+            return True
+        return self._nextPing > self.lastHeard + seconds(server.pingInterval)
+
     def _scheduleHeartbeat(self, now: float) -> None:
-        due = min(self._nextPing, self.lastHeard + seconds(self.server.pingTimeout))
+        due = min(self._nextPing, self._silenceEnds())
         self._heartbeat = self.server.wheel.schedule(max(0.0, due - now), self._beat)
 
     def _beat(self) -> None:
         now = self._seconds()
-        if now >= self.lastHeard + seconds(self.server.pingTimeout):
-            self.end(PONG_TIMED_OUT, None, None)
-            return
+        if now >= self._silenceEnds():
+            if self._wasAsked():
+                self.end(PONG_TIMED_OUT, None, None)
+                return
+            # However short the times are that are set: being so late is a standstill.
+            self.server.wheel.standstillEnded = now
         if self._flow is not None and self._flow.isPaused:
             # Its pongs wait behind what is not being read: read a little, so that its life shows.
             self._transport.readOnce()

@@ -4,6 +4,10 @@ One timer for all deadlines of a server: pings, pong timeouts, handshake and ack
 Thousands of sockets each need a deadline or two that nearly never comes. The wheel sorts them into buckets of
 L{GRANULARITY} seconds and keeps one delayed call, for the first bucket that is not empty. Nothing runs early; it runs
 up to one bucket late. Time is monotonic, whatever the wall clock does.
+
+When the whole process stood still for a while (a busy or sleeping machine), deadlines have come that nobody may be
+blamed for: what arrived meanwhile has not been read. So after a standstill the reactor gets one bucket's time to read,
+and then they fire.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from heapq import heappop, heappush
+from math import inf
 
 from twisted.internet.interfaces import IDelayedCall, IReactorCore, IReactorTime
 from twisted.logger import Logger
@@ -19,6 +24,10 @@ log = Logger()
 
 #: Seconds that one bucket spans.
 GRANULARITY = 0.05
+#: Seconds that a bucket may fire late before the reactor gets to read first.
+_LATE = 2 * GRANULARITY
+#: Seconds that a bucket has to fire late to be called a standstill.
+_STANDSTILL = 0.25
 
 
 class Timer:
@@ -70,15 +79,32 @@ class Wheel:
     Deadlines in buckets, behind one delayed call.
 
     @ivar seconds: tells the time.
+    @ivar mayStandStill: whether what fires late does so because the process stood still. A fake clock of a test jumps
+        because the test wants it to.
+    @ivar standstillEnded: when the process last stood still, the time at which that was over.
     """
 
-    __slots__ = ("seconds", "_reactor", "_buckets", "_keys", "_call", "_callKey", "_active")
+    __slots__ = (
+        "seconds",
+        "mayStandStill",
+        "standstillEnded",
+        "_reactor",
+        "_buckets",
+        "_keys",
+        "_call",
+        "_callKey",
+        "_active",
+        "_hasRead",
+    )
 
     def __init__(self, reactor: IReactorTime) -> None:
         """
         @param reactor: what the delayed call comes from.
         """
         self.seconds = monotonicClock(reactor)
+        self.mayStandStill = IReactorCore.providedBy(reactor)
+        self.standstillEnded = -inf
+        self._hasRead = False
         self._reactor = reactor
         self._buckets: dict[int, list[Timer]] = {}
         self._keys: list[int] = []
@@ -119,10 +145,25 @@ class Wheel:
     def _callAt(self, key: int) -> None:
         if self._call is not None:
             self._call.cancel()
-        self._callKey = key
+        self._callKey, self._hasRead = key, False
         self._call = self._reactor.callLater(max(0.0, key * GRANULARITY - self.seconds()), self._turn)
 
+    def _readsFirst(self) -> bool:
+        """
+        @return: whether the process stood still, and what is due waits until the reactor has read.
+        """
+        if self._hasRead or not self.mayStandStill:
+            return False
+        late = self.seconds() - self._callKey * GRANULARITY
+        if late > _STANDSTILL:
+            self.standstillEnded = self.seconds()
+        self._hasRead = late > _LATE
+        return self._hasRead
+
     def _turn(self) -> None:
+        if self._readsFirst():
+            self._call = self._reactor.callLater(GRANULARITY, self._turn)
+            return
         self._call = None
         now = int(self.seconds() / GRANULARITY + 1e-6)
         while self._keys and self._keys[0] <= now:

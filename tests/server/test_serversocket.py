@@ -248,6 +248,59 @@ class HeartbeatTests(ServerTestCase):
             self.assertEqual((client.state, client.closeCode, socket.state), ("closed", 4001, "closed"))
             self.assertIsInstance(warnings[0][1].warning, SocketProtocolError)
 
+    def test_standstill(self) -> None:
+        """
+        A server that stood still itself, past a ping and past the end of its patience, does not blame the client for it:
+        it pings, and leaves the client as much time as after any ping.
+        """
+        server = self.makeServer(pingTimeout=5000, pingInterval=1000)
+        server.wheel.mayStandStill = True
+        client, _ = self.connect(server)
+        client.answersPings = False
+        self.clock.advance(60)
+        self.assertEqual((client.state, client.pingCount), ("open", 0))
+        self.clock.advance(0.1)
+        self.assertEqual((client.state, client.pingCount), ("open", 1))
+        for _ in range(38):
+            self.clock.advance(0.1)
+        self.assertEqual(client.state, "open")
+        for _ in range(3):
+            self.clock.advance(0.1)
+        self.assertEqual((client.closeCode, client.pingCount), (4001, 4))
+
+    def test_latePing(self) -> None:
+        """
+        With short times a delay is enough that is none otherwise: nobody is found silent who was not asked.
+        """
+        server = self.makeServer(pingTimeout=200, pingInterval=100)
+        server.wheel.mayStandStill = True
+        client, _ = self.connect(server)
+        client.answersPings = False
+        self.clock.advance(0.24)
+        self.clock.advance(0.05)
+        self.assertEqual((client.state, client.pingCount), ("open", 1))
+        self.clock.advance(0.1)
+        self.clock.advance(0.1)
+        self.assertEqual((client.closeCode, client.pingCount), (4001, 1))
+
+    def test_readsAfterStandstill(self) -> None:
+        """
+        What came while the server stood still is read before anybody is found silent, slow to answer or late with the
+        handshake.
+        """
+        server = self.makeServer(pingTimeout=5000, pingInterval=100000, ackTimeout=5000, handshakeTimeout=5000)
+        server.wheel.mayStandStill = True
+        client, socket = self.connect(server)
+        newcomer = connect(server, handshake=False)
+        answer = socket.invoke("x")
+        self.settle()
+        self.clock.advance(60)
+        client.send({"rid": 1, "data": "late"})
+        newcomer.handshake()
+        self.clock.advance(0.1)
+        self.assertEqual(self.successResultOf(answer), "late")
+        self.assertEqual((client.state, newcomer.state), ("open", "open"))
+
     def test_anyMessage(self) -> None:
         """
         Any message is a sign of life, not only a pong; so there are pings to a client that talks.

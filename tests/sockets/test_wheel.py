@@ -208,6 +208,75 @@ class WheelTests(SynchronousTestCase):
         self.assertEqual(self.fired, ["past"])
 
 
+class StandstillTests(SynchronousTestCase):
+    """
+    A process that stood still.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make a wheel that takes being late for a standstill.
+        """
+        self.clock = Clock()
+        self.wheel = Wheel(self.clock)
+        self.wheel.mayStandStill = True
+        self.fired: list[object] = []
+
+    def test_readsFirst(self) -> None:
+        """
+        What is due after a standstill fires when the reactor has had time to read, and after a second one as well.
+        """
+        for seconds in (1.0, 100.0):
+            self.wheel.schedule(0.5, partial(self.fired.append, seconds))
+            self.clock.advance(seconds)
+            self.assertEqual(self.fired, [])
+            self.assertEqual(self.wheel.standstillEnded, self.clock.seconds())
+            self.clock.advance(GRANULARITY)
+            self.assertEqual(self.fired, [seconds])
+            self.fired.clear()
+
+    def test_slowMachine(self) -> None:
+        """
+        A machine that is always late does not put deadlines off for ever: they fire when the reactor has read once.
+        """
+        self.wheel.schedule(0.5, partial(self.fired.append, "due"))
+        self.clock.advance(10)
+        self.clock.advance(10)
+        self.assertEqual(self.fired, ["due"])
+
+    def test_aLittleLate(self) -> None:
+        """
+        Being late for a moment is no standstill, but what has come is read first; being less late is nothing.
+        """
+        for late, readsFirst in ((0.05, False), (0.2, True)):
+            self.wheel.schedule(0.5, partial(self.fired.append, late))
+            self.clock.advance(0.55 + late)
+            self.assertEqual(self.fired == [late], not readsFirst)
+            self.clock.advance(GRANULARITY)
+            self.assertEqual(self.fired, [late])
+            self.fired.clear()
+        self.assertEqual(self.wheel.standstillEnded, float("-inf"))
+
+    def test_cancelled(self) -> None:
+        """
+        What is cancelled while the reactor reads does not fire.
+        """
+        timer = self.wheel.schedule(0.5, partial(self.fired.append, "due"))
+        self.clock.advance(10)
+        timer.cancel()
+        self.clock.advance(1)
+        self.assertEqual((self.fired, self.clock.getDelayedCalls()), ([], []))
+
+    def test_testsJump(self) -> None:
+        """
+        A test's clock jumps because the test wants it to: that is no standstill, unlike on a reactor.
+        """
+        from twisted.internet import reactor
+
+        self.assertFalse(Wheel(Clock()).mayStandStill)
+        self.assertTrue(Wheel(reactor).mayStandStill)  # type: ignore[arg-type]
+
+
 class MonotonicClockTests(SynchronousTestCase):
     """
     Which clock tells the time.

@@ -221,7 +221,7 @@ def _own() -> list[Script]:
         Script("closed-by-client-without-code", [hello(), close()], events=True),
         Script("closed-before-handshake", [connect(), close(4444, "early")], events=True),
         Script("handshake-timeout", [connect(), ended()], {"handshakeTimeout": 200}, events=True),
-        Script("pong-timeout", [hello(), ended()], {"pingTimeout": 300, "pingInterval": 100}, events=True),
+        Script("pong-timeout", [hello(), ended()], {"pingTimeout": 3000, "pingInterval": 1200}, events=True),
         Script(
             "pong-expired",
             [hello(), send(invoke("login", {"token": {"u": 1, "exp": PAST}})), settle(), raw("#2"), settle()],
