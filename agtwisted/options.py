@@ -76,6 +76,12 @@ class ServerOptions:
     maxPayload: int | None = option(
         1048576, "int", "largest message accepted, after inflation; larger ones close with 1009", "bytes"
     )
+    maxBatchLength: int | None = option(
+        10000, "int", "packets that one message may hold as a batch; longer ones close with 1008"
+    )
+    maxDepth: int | None = option(
+        256, "int", "levels of arrays and objects that a message may have, its own included; deeper ones close with 1008"
+    )
     strictHandshake: bool = option(True, "bool", "close with 4009 when anything comes before #handshake")
     handshakeTimeout: float = option(10000, "float", "how long #handshake may take to come, else 4005", "ms")
     ackTimeout: float = option(10000, "float", "how long a client may take to answer a call", "ms")
@@ -98,6 +104,9 @@ class ServerOptions:
     # ---- publish and subscribe
     allowClientPublish: bool = option(True, "bool", "let clients publish")
     socketChannelLimit: int | None = option(1000, "int", "channels that one socket may subscribe to")
+    maxChannelNameLength: int | None = option(
+        1024, "int", "characters in the name of a channel that a client publishes in, subscribes to or leaves"
+    )
     brokerEngine: Any = option(None, "object", "broker engine; an AGSimpleBroker when not given", commandLine=False)
 
     # ---- flow control

@@ -73,6 +73,7 @@ from agtwisted.protocol.frames import BINARY, frame, textFrame
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.statuses import HUNG_UP, NORMAL
 from agtwisted.protocol.upgrade import HandshakeDenied, UpgradeRequest
+from agtwisted.protocol.wire import Wire
 from agtwisted.server.server import AGServer
 from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.sockets.outbox import Outbox
@@ -475,7 +476,7 @@ class FakeClient:
                 pong, isBinary = signal(self._dialect.pong or b"")
                 self.send(pong if isBinary else pong.decode())
             return
-        message = self._server.wire.decode(payload, isBinary)
+        message = Wire(self._server.codec).decode(payload, isBinary)
         self.packets.append(message)
         for packet in message if isinstance(message, list) else [message]:
             if isinstance(packet, dict):

@@ -42,7 +42,7 @@ from agtwisted.interfaces import ITransport
 from agtwisted.protocol.frames import BINARY, TEXT, frame, textFrame
 from agtwisted.protocol.httphead import MAXIMUM_HEAD, Head, checkUpgrade, parseHead
 from agtwisted.protocol.masking import unmask
-from agtwisted.protocol.statuses import HUNG_UP, NO_STATUS, closeFault
+from agtwisted.protocol.statuses import HUNG_UP, MESSAGE_TOO_BIG, NO_STATUS, closeFault
 from agtwisted.protocol.upgrade import HandshakeDenied, UpgradeRequest, forwardedFor
 
 log = Logger()
@@ -555,6 +555,8 @@ class AGServerProtocol(WebSocketServerProtocol):
             self.failedByMe = True
             self.sendCloseFrame(code=code, reasonUtf8=None, isReply=False)
             log.debug("A peer has broken the WebSocket protocol: {reason}", reason=reason)
+            if code == MESSAGE_TOO_BIG:
+                self.factory.agServer.limitHit("maxPayload", reason, self._receiver, isTold=True)
             self._tell(code, "")
         elif self.state == _CLOSING:
             self.dropConnection(abort=False)

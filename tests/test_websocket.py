@@ -459,6 +459,7 @@ class FrameTests(WebSocketTestCase):
             self.assertEqual(len(received), isServed)
             if not isServed:
                 self.closes(client, socket, 1009)
+        self.assertEqual(dict(self.server.counters.limitsHit), {"maxPayload": 4})
 
     def test_closedByClient(self) -> None:
         """
@@ -836,6 +837,7 @@ class DeflateTests(WebSocketTestCase):
         client.sendMessage(b"a" * 100000)
         self.pump(pump)
         self.assertEqual([event.code for _, event in closed], [1009])
+        self.assertEqual(dict(self.server.counters.limitsHit), {"maxPayload": 1})
 
     def test_otherExtensions(self) -> None:
         """

@@ -5,8 +5,11 @@ Packets to messages and back, with any codec.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
+from agtwisted.protocol.codecs import JSONCodec
+from agtwisted.protocol.depth import TooDeep, checkingDepth, isDeeper, isTextDeeper
 from agtwisted.protocol.frames import BINARY, TEXT_HEADERS, frame, textFrame
 
 
@@ -16,16 +19,19 @@ class Wire:
 
     @ivar codec: the codec, as the application gave it.
     @ivar decodeText: decodes the payload of a text message; raises C{UnicodeDecodeError} for what is not UTF-8, and
-        whatever the codec raises.
+        L{TooDeep} and whatever the codec raises.
+    @ivar flatLength: a message that is not longer cannot be nested too deeply, or has its depth checked in decoding; a
+        longer one is to pass L{checkDepth} before it is decoded.
     @ivar frame: encodes a value as a finished frame, for a connection that has agreed on nothing that changes frames;
         raises whatever the codec raises.
     """
 
-    __slots__ = ("codec", "decodeText", "frame", "_encodeUTF8")
+    __slots__ = ("codec", "decodeText", "flatLength", "frame", "_encodeUTF8", "_maxDepth")
 
-    def __init__(self, codec: Any) -> None:
+    def __init__(self, codec: Any, maxDepth: int | None = None) -> None:
         """
         @param codec: an L{agtwisted.interfaces.ICodec}; an L{agtwisted.interfaces.ITextCodec} is faster.
+        @param maxDepth: how many levels of lists and dicts a message that is decoded may have; any if C{None}.
         """
         self.codec = codec
         self._encodeUTF8: Callable[[object], bytes] | None = getattr(codec, "encodeUTF8", None)
@@ -33,6 +39,12 @@ class Wire:
         self.frame: Callable[[object], bytes] = self._frame
         if self._encodeUTF8 is not None:
             self.frame = _framer(self._encodeUTF8)
+        self.flatLength: float = inf
+        self._maxDepth = maxDepth or 0
+        if maxDepth and codec.__class__ is JSONCodec:
+            self.flatLength = 2 * maxDepth  # a level takes two brackets
+        elif maxDepth:
+            self.decodeText = checkingDepth(self.decodeText, maxDepth)
 
     def encode(self, value: object) -> tuple[bytes, bool]:
         """
@@ -50,12 +62,26 @@ class Wire:
         payload, isBinary = self.encode(value)
         return frame(BINARY, payload) if isBinary else textFrame(payload)
 
+    def checkDepth(self, payload: bytes) -> None:
+        """
+        @param payload: a message that is longer than L{flatLength}.
+        @raise TooDeep: it is nested too deeply.
+        """
+        if isTextDeeper(payload, self._maxDepth):
+            raise TooDeep
+
     def decode(self, payload: bytes, isBinary: bool) -> object:
         """
         @raise UnicodeDecodeError: a text message is not UTF-8.
+        @raise TooDeep: it is nested too deeply.
         @raise Exception: whatever else the codec raises.
         """
-        return self.codec.decode(payload) if isBinary else self.decodeText(payload)
+        if not isBinary:
+            return self.decodeText(payload)
+        value = self.codec.decode(payload)
+        if self._maxDepth and self.flatLength == inf and isDeeper(value, self._maxDepth):
+            raise TooDeep
+        return value
 
     def _decodeText(self, payload: bytes) -> object:
         return self.codec.decode(payload.decode("utf-8"))

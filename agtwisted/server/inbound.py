@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
-from agtwisted.errors import AuthTokenExpiredError, InvalidActionError
+from agtwisted.errors import AuthTokenExpiredError, InvalidActionError, SCError
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.statuses import HANDSHAKE_REJECTED, MESSAGE_BEFORE_HANDSHAKE, Disconnect
 from agtwisted.server.authentication import (
@@ -25,7 +25,7 @@ from agtwisted.server.authentication import (
 )
 from agtwisted.server.handshake import handshake
 from agtwisted.server.middleware import INBOUND, Abandoned, AGAction, Blocked, Verdict
-from agtwisted.server.subscriptions import subscribe, unsubscribeRequested
+from agtwisted.server.subscriptions import nameTooLong, subscribe, unsubscribeRequested
 from agtwisted.sockets.request import NULL_REPLY
 from agtwisted.sockets.socket import CLOSED, CONNECTING
 from agtwisted.sockets.waiting import Waiting, unfinished
@@ -65,7 +65,7 @@ class Rule:
     @ivar beforeHandshake: whether it may come before the handshake.
     @ivar notRPC: the error when it is no call, which then ends the connection; C{None} if it need not be one.
     @ivar onlyRPC: whether it does nothing unless it is a call.
-    @ivar check: finds what is wrong with it.
+    @ivar check: finds what is wrong with it, and tells the application.
     @ivar enforcesExpiry: whether it counts as use of the socket's token.
     @ivar action: describes it to middleware; C{None} if middleware does not see it.
     @ivar replaceData: takes over data that middleware puts in place.
@@ -75,7 +75,7 @@ class Rule:
     beforeHandshake: bool = False
     notRPC: str | None = None
     onlyRPC: bool = False
-    check: Callable[[AGServerSocket, Any], InvalidActionError | None] = lambda socket, data: None
+    check: Callable[[AGServerSocket, Any], SCError | None] = lambda socket, data: None
     enforcesExpiry: bool = True
     action: Callable[[AGServerSocket, Call], AGAction] | None = None
     replaceData: Callable[[Call, Any], None] = lambda call, data: None
@@ -114,7 +114,6 @@ def _admit(socket: AGServerSocket, rule: Rule, call: Call) -> Waiting:
     expired = _enforceExpiry(socket) if rule.enforcesExpiry else None
     wrong = rule.check(socket, call.data)
     if wrong is not None:
-        socket.emitError(wrong)
         call.reply.error(wrong)
         return None
     if rule.action is not None and socket.server.hasMiddleware(INBOUND):
@@ -213,22 +212,34 @@ async def _published(socket: AGServerSocket, call: Call, published: Deferred[Any
     call.reply.end()
 
 
-def _checkPublish(socket: AGServerSocket, data: Any) -> InvalidActionError | None:
+def _checkPublish(socket: AGServerSocket, data: Any) -> SCError | None:
     if not socket.server.allowClientPublish:
-        return InvalidActionError("Client publish feature is disabled")
-    return None if _namesChannel(data) else InvalidActionError("Publish channel name was malformatted")
+        return _wrong(socket, "Client publish feature is disabled")
+    return _checkName(socket, "Publish", _channelOf(data))
 
 
-def _checkSubscribe(socket: AGServerSocket, data: Any) -> InvalidActionError | None:
-    return None if _namesChannel(data) else InvalidActionError("Subscribe channel name was malformatted")
+def _checkSubscribe(socket: AGServerSocket, data: Any) -> SCError | None:
+    return _checkName(socket, "Subscribe", _channelOf(data))
 
 
-def _checkUnsubscribe(socket: AGServerSocket, data: Any) -> InvalidActionError | None:
-    return None if isinstance(data, str) else InvalidActionError("Unsubscribe channel name was malformatted")
+def _checkUnsubscribe(socket: AGServerSocket, data: Any) -> SCError | None:
+    return _checkName(socket, "Unsubscribe", data)
 
 
-def _namesChannel(data: Any) -> bool:
-    return isinstance(data, dict) and isinstance(data.get("channel"), str)
+def _channelOf(data: Any) -> object:
+    return data.get("channel") if isinstance(data, dict) else None
+
+
+def _checkName(socket: AGServerSocket, what: str, channel: object) -> SCError | None:
+    if not isinstance(channel, str):
+        return _wrong(socket, f"{what} channel name was malformatted")
+    return nameTooLong(socket, channel)
+
+
+def _wrong(socket: AGServerSocket, message: str) -> InvalidActionError:
+    error = InvalidActionError(message)
+    socket.emitError(error)
+    return error
 
 
 def _publishAction(socket: AGServerSocket, call: Call) -> AGAction:

@@ -13,9 +13,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from agtwisted.errors import InvalidMessageError, hydrateError
+from agtwisted.protocol.depth import TooDeep
 from agtwisted.protocol.dialects import Dialect
 from agtwisted.protocol.nodata import NO_DATA
-from agtwisted.protocol.statuses import INTERNAL_ERROR, INVALID_PAYLOAD, MESSAGE_BEFORE_HANDSHAKE, Disconnect
+from agtwisted.protocol.statuses import (
+    INTERNAL_ERROR,
+    INVALID_PAYLOAD,
+    MESSAGE_BEFORE_HANDSHAKE,
+    POLICY_VIOLATION,
+    Disconnect,
+)
 from agtwisted.server import authentication
 from agtwisted.server.authentication import Authentication
 from agtwisted.server.inbound import RULES, eventReceived, isCallId
@@ -119,9 +126,33 @@ class ReceivingSocket(MiddlewareSocket):
             self._whole.end(error.code, None, error.reason)
         elif isinstance(error, UnicodeDecodeError):
             self._whole.end(INVALID_PAYLOAD, None, None)
+        elif isinstance(error, TooDeep):
+            limit = self.server.options.maxDepth
+            end = self._pastLimit("maxDepth", f"A message has more levels than the {limit} that it may have")
+            self._whole.end(end.code, None, end.reason)
         else:
             log.failure("Processing a message has failed.", Failure(error), socketId=self.id)
             self._whole.end(INTERNAL_ERROR, None, None)
+
+    def _pastLimit(self, limit: str, message: str) -> Disconnect:
+        """
+        The client has gone past a limit that ends the connection.
+
+        @param limit: the name of the option that sets it.
+        @return: how it ends.
+        """
+        self.server.limitHit(limit, message, self._whole)
+        return Disconnect(POLICY_VIOLATION, message)
+
+    def _checkBatch(self, length: int) -> None:
+        """
+        A batch has come.
+
+        @raise Disconnect: it is too long.
+        """
+        limit = self.server.options.maxBatchLength
+        if limit and length > limit:
+            raise self._pastLimit("maxBatchLength", f"A batch has {length} packets; it may have {limit}")
 
     def _takeMessage(self, payload: bytes, isBinary: bool) -> Waiting:
         """
@@ -141,9 +172,11 @@ class ReceivingSocket(MiddlewareSocket):
         if payload == self._dialect.pong and not isBinary:
             self._pongReceived()
             return None
+        if len(payload) > wire.flatLength:
+            wire.checkDepth(payload)
         try:
             packet: Any = wire.decode(payload, True) if isBinary else wire.decodeText(payload)
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, TooDeep):
             raise
         except Exception as error:
             if not self._showsVersion(payload, isBinary):
@@ -153,6 +186,7 @@ class ReceivingSocket(MiddlewareSocket):
             if self._deliverAtOnce(packet, payload):
                 return None
         elif packet.__class__ is list:
+            self._checkBatch(len(packet))
             return self._batchReceived(iter(packet), payload, isBinary)
         elif packet.__class__ is str and self._isPong(packet, payload):
             return None

@@ -151,7 +151,7 @@ class AGServer(AsyncStreamEmitter):
 
     def _setUpBroker(self) -> None:
         self.codec: Any = codecFor(self.options.codecEngine)
-        self.wire = Wire(self.codec)
+        self.wire = Wire(self.codec, self.options.maxDepth)
         if self.options.brokerEngine is None:
             self.options.brokerEngine = self._makeBrokerEngine()
         self.brokerEngine: Any = self.options.brokerEngine
@@ -281,17 +281,22 @@ class AGServer(AsyncStreamEmitter):
         """
         self.emitEvent("warning", warning=warning)
 
-    def limitHit(self, limit: str, message: str, socket: AGServerSocket | None = None) -> ResourceLimitError:
+    def limitHit(
+        self, limit: str, message: str, socket: AGServerSocket | None = None, *, isTold: bool = False
+    ) -> ResourceLimitError:
         """
         Somebody has gone past a limit: count it and tell the operator, with a C{warning} (and an C{error} on the socket).
 
         @param limit: the name of the option that sets it.
         @param message: what was too much.
         @param socket: whose doing it was, if there is a socket.
+        @param isTold: whether the operator gets to know it in another way, so that it is only counted here.
         @return: the error, for whoever tells the client.
         """
         self.counters.limitsHit[limit] += 1
         error = limitError(limit, message)
+        if isTold:
+            return error
         if socket is not None:
             socket.emitError(error)
         else:
@@ -311,7 +316,7 @@ class AGServer(AsyncStreamEmitter):
         Encode and decode with C{codecEngine}, an L{agtwisted.interfaces.ICodec} or the name of one, from now on.
         """
         self.codec = codecFor(codecEngine)
-        self.wire = Wire(self.codec)
+        self.wire = Wire(self.codec, self.options.maxDepth)
         self.brokerEngine.setCodecEngine(self.codec)
 
     # ---- middleware

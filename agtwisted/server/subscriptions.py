@@ -10,12 +10,25 @@ from typing import TYPE_CHECKING, Any, cast
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.python.failure import Failure
 
-from agtwisted.errors import BrokerError, InvalidActionError, describe
+from agtwisted.errors import BrokerError, InvalidActionError, ResourceLimitError, describe
 from agtwisted.sockets.socket import OPEN
 
 if TYPE_CHECKING:
     from agtwisted.server.inbound import Call
     from agtwisted.server.serversocket import AGServerSocket
+
+
+def nameTooLong(socket: AGServerSocket, channel: str) -> ResourceLimitError | None:
+    """
+    Look at the name of a channel that a client has sent.
+
+    @return: the error that it is too long, which the application knows of; C{None} if it is not.
+    """
+    limit = socket.server.options.maxChannelNameLength
+    if not limit or len(channel) <= limit:
+        return None
+    message = f"A channel name of {len(channel)} characters is longer than the {limit} that it may have"
+    return socket.server.limitHit("maxChannelNameLength", message, socket)
 
 
 async def subscribe(socket: AGServerSocket, call: Call) -> None:
@@ -44,9 +57,9 @@ async def _subscribe(socket: AGServerSocket, channel: str, options: dict[str, An
     server, channels = socket.server, socket.channelSubscriptions
     limit = server.socketChannelLimit
     if limit and len(channels) >= limit:
-        raise InvalidActionError(
-            f"Socket {socket.id} tried to exceed the channel subscription limit of {limit}"
-        )
+        message = f"Socket {socket.id} tried to exceed the channel subscription limit of {limit}"
+        server.limitHit("socketChannelLimit", message, socket, isTold=True)
+        raise InvalidActionError(message)
     isNew = channel not in channels
     channels[channel] = True
     try:

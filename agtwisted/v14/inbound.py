@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agtwisted.errors import AuthTokenExpiredError, BrokerError, InvalidActionError
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.server.authentication import isExpired
+from agtwisted.server.subscriptions import nameTooLong
 from agtwisted.sockets.socket import CLOSED
 from agtwisted.v14 import subscriptions
 from agtwisted.v14.authentication import authenticate
@@ -91,9 +92,12 @@ def _subscribe(socket: SCServerSocket, data: Any, expired: Any, response: Respon
         # It will subscribe again once it is authenticated; middleware need not know.
         response.error(expired)
         return
+    channel = member(data, "channel") if not isinstance(data, str) else data
+    if _isTooLong(socket, channel, response):
+        return
     request = MiddlewareRequest(
         socket=socket,
-        channel=member(data, "channel") if not isinstance(data, str) else data,
+        channel=channel,
         waitForAuth=waitForAuth,
         data=member(data, "data"),
         authTokenExpiredError=expired,
@@ -109,6 +113,16 @@ def _subscribe(socket: SCServerSocket, data: Any, expired: Any, response: Respon
         socket.notify("#subscribe", _plain(replaced), response)
 
     socket.server.passMiddleware(SUBSCRIBE, request, decided)
+
+
+def _isTooLong(socket: SCServerSocket, channel: Any, response: Response) -> bool:
+    """
+    Answer a packet whose channel has a name that is too long.
+    """
+    error = nameTooLong(socket, channel) if isinstance(channel, str) else None
+    if error is not None:
+        response.error(error)
+    return error is not None
 
 
 def _withData(data: Any, request: MiddlewareRequest) -> Any:
@@ -130,6 +144,8 @@ def _publish(socket: SCServerSocket, data: Any, expired: Any, response: Response
         response.error(disabled)
         return
     channel = member(data, "channel")
+    if _isTooLong(socket, channel, response):
+        return
     if not server.hasFunctions(PUBLISH_IN):
         _passOn(socket, channel, member(data, "data"), NO_DATA, data, response)
         return
@@ -183,6 +199,8 @@ def _plainly(effect: Callable[[SCServerSocket, Any, Response], None], event: str
 
 
 def _unsubscribe(socket: SCServerSocket, data: Any, expired: Any, response: Response) -> None:
+    if _isTooLong(socket, data, response):
+        return
     subscriptions.unsubscribeRequested(socket, data, response)
     socket.notify("#unsubscribe", _plain(data), response)
 

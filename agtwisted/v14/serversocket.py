@@ -24,6 +24,7 @@ from agtwisted.errors import (
 from agtwisted.options import seconds
 from agtwisted.protocol.codecs import JSONCodec
 from agtwisted.protocol.copying import ownCopy
+from agtwisted.protocol.depth import TooDeep
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.statuses import MESSAGE_BEFORE_HANDSHAKE, NORMAL, Disconnect, isSendable
 from agtwisted.server.authentication import isExpired
@@ -114,9 +115,11 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         if payload == self._dialect.pong:
             self._pongReceived()
             return None
+        if len(payload) > wire.flatLength:
+            wire.checkDepth(payload)
         try:
             packet: Any = wire.decode(payload, True) if isBinary else wire.decodeText(payload)
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, TooDeep):
             raise
         except Exception as error:
             if not self._showsVersion(payload, isBinary):
@@ -127,6 +130,7 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         if self.state == CONNECTING and self.server.strictHandshake and not _isHandshake(packet):
             raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
         if packet.__class__ is list:
+            self._checkBatch(len(packet))
             for each in packet:
                 if self.state != CLOSED:
                     self._packetTaken(each, payload, isBinary)

@@ -44,7 +44,9 @@ def _subscribe(socket: SCServerSocket, options: Any, subscribed: Any) -> None:
     server, limit = socket.server, socket.server.socketChannelLimit
     channel = member(options, "channel")
     if limit and socket.channelSubscriptionsCount >= limit:
-        subscribed(f"Socket {socket.id} tried to exceed the channel subscription limit of {inText(limit)}")
+        message = f"Socket {socket.id} tried to exceed the channel subscription limit of {inText(limit)}"
+        server.limitHit("socketChannelLimit", message, socket, isTold=True)
+        subscribed(message)
         return
     if not isinstance(channel, str):
         subscribed(f"Socket {socket.id} provided an invalid channel name")

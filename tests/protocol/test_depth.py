@@ -1,0 +1,98 @@
+"""
+Tests of L{agtwisted.protocol.depth}.
+"""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from agtwisted.protocol.depth import TooDeep, checkingDepth, isDeeper, isTextDeeper
+
+
+def nested(depth: int) -> str:
+    """
+    @return: JSON with so many levels, lists and objects in turn.
+    """
+    text = "1"
+    for level in range(depth):
+        text = f"[{text}]" if level % 2 else f'{{"a":{text}}}'
+    return text
+
+
+def grown(random: Random, depth: int) -> Any:
+    """
+    @return: any value, with texts that look like brackets and quotation marks.
+    """
+    if depth == 0 or random.random() < 0.2:
+        return random.choice([1, None, "]", "[[", '"', "\\", '\\"]', "{", "\\\\", ""])
+    inner = [grown(random, depth - 1) for _ in range(random.randrange(4))]
+    return inner if random.random() < 0.5 else {f'{number}["\\': each for number, each in enumerate(inner)}
+
+
+def depthOf(value: Any) -> int:
+    """
+    @return: the levels of a value, found in the simplest way.
+    """
+    if isinstance(value, dict):
+        value = list(value.values())
+    return 1 + max(map(depthOf, value), default=0) if isinstance(value, list) else 0
+
+
+class DepthTests(SynchronousTestCase):
+    """
+    How deep is deep.
+    """
+
+    def test_limit(self) -> None:
+        """
+        As many levels as may be are not too many, one more is, whatever stands beside and behind them.
+        """
+        for limit in (3, 7, 256, 300):
+            for before, after in (("", ""), ("[1,[],", ',{"b":[]}]'), (' \n["[[[[","\\"[","\\\\",', "]")):
+                deep = limit - bool(after)
+                text = f"{before}{nested(deep)}{after}"
+                self.assertFalse(isTextDeeper(text.encode(), limit), (limit, before))
+                self.assertFalse(isDeeper(json.loads(text), limit))
+                text = f"{before}{nested(deep + 1)}{after}"
+                self.assertTrue(isTextDeeper(text.encode(), limit), (limit, before))
+                self.assertTrue(isDeeper(json.loads(text), limit))
+
+    def test_anything(self) -> None:
+        """
+        Texts and values are judged alike, whatever brackets the strings in them have.
+        """
+        random = Random(20261121)
+        for _ in range(500):
+            value = grown(random, 6)
+            depth = depthOf(value)
+            for limit in range(1, 8):
+                self.assertEqual(isDeeper(value, limit), depth > limit, value)
+                self.assertEqual(isTextDeeper(json.dumps(value).encode(), limit), depth > limit, value)
+
+    def test_noJSON(self) -> None:
+        """
+        What is no JSON is not deep; JSON that breaks off is as deep as it got.
+        """
+        for text in (b"", b"x" + b"[" * 1000, b'"' + b"[" * 1000, b"]" * 1000, b'["' + b"[" * 1000):
+            self.assertFalse(isTextDeeper(text, 9), text)
+        for text in (b"[" * 10, b" {" + b'"a":[' * 9, b"[" * 1_000_000, b"[]" * 5000 + b"[" * 10):
+            self.assertTrue(isTextDeeper(text, 9), text[:20])
+
+    def test_scalars(self) -> None:
+        """
+        A text or a number has no levels.
+        """
+        for value in ("[[[", 1, None, b"[["):
+            self.assertFalse(isDeeper(value, 1))
+
+    def test_checking(self) -> None:
+        """
+        What decodes can be made to refuse what is too deep.
+        """
+        decode = checkingDepth(json.loads, 2)
+        self.assertEqual(decode(b"[[1]]"), [[1]])
+        self.assertRaises(TooDeep, decode, b"[[[1]]]")

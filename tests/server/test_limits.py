@@ -1,0 +1,351 @@
+"""
+Tests of the limits of what one client may send, for the servers of both APIs: what is within them, and what is past
+them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.internet.task import Clock
+
+from agtwisted import AGServer, SCServer
+from agtwisted.errors import ResourceLimitError
+from agtwisted.testing import FakeClient, connect
+from tests.server.support import ServerTestCase
+
+
+class LimitTestCase(ServerTestCase):
+    """
+    Tests that are run with both servers.
+    """
+
+    def servers(self, **options: Any) -> list[tuple[AGServer, list[Any]]]:
+        """
+        @return: a server of each kind, and where its warnings will be.
+        """
+        both: list[Any] = [self.makeServer(**options), SCServer(self.clock, authKey="secret", **options)]
+        made = []
+        for server in both:
+            warnings: list[Any] = []
+            self.collect(server.listener("warning"), lambda event, warnings=warnings: warnings.append(event.warning))
+            made.append((server, warnings))
+        return made
+
+    def assertHit(self, server: AGServer, warnings: list[Any], limit: str, times: int = 1) -> None:
+        """
+        Check that a limit has been hit so often, and no other, and that the operator knows.
+        """
+        self.assertEqual(dict(server.counters.limitsHit), {limit: times})
+        told = [each for each in warnings if isinstance(each, ResourceLimitError)]
+        self.assertEqual([each.limit for each in told], [limit] * times)  # type: ignore[attr-defined]
+
+    def assertNotHit(self, server: AGServer, warnings: list[Any]) -> None:
+        """
+        Check that nothing has been hit.
+        """
+        self.assertEqual((dict(server.counters.limitsHit), warnings), ({}, []))
+
+    def assertClosed(self, client: FakeClient, code: int, reason: str) -> None:
+        """
+        Check how a client was closed.
+        """
+        self.assertEqual((client.state, client.closeCode, client.closeReason), ("closed", code, reason))
+
+
+def nested(depth: int) -> str:
+    """
+    @return: a list with so many levels.
+    """
+    return "[" * depth + "]" * depth
+
+
+class ChannelNameTests(LimitTestCase):
+    """
+    C{maxChannelNameLength}
+    """
+
+    def test_limit(self) -> None:
+        """
+        A name that is as long as it may be is like any other; to a longer one the client gets a C{ResourceLimitError},
+        and can go on.
+        """
+        for server, warnings in self.servers(maxChannelNameLength=8):
+            client = connect(server)
+            name = "é" * 8
+            for done in (client.subscribe(name), client.publish(name, 1), client.unsubscribe(name)):
+                self.successResultOf(done)
+            self.assertEqual(client.publications(name), [1])
+            self.assertNotHit(server, warnings)
+            for refused in (client.subscribe("x" * 9), client.publish("x" * 9, 1), client.unsubscribe("x" * 9)):
+                error = self.failureResultOf(refused, ResourceLimitError).value
+                self.assertEqual(
+                    (error.message, error.limit),
+                    ("A channel name of 9 characters is longer than the 8 that it may have", "maxChannelNameLength"),
+                )
+            self.assertHit(server, warnings, "maxChannelNameLength", 3)
+            self.successResultOf(client.subscribe("y"))
+            self.assertEqual(client.socket.subscriptions(), ["y"])  # type: ignore[union-attr]
+
+    def test_middleware(self) -> None:
+        """
+        Middleware does not see names that are too long.
+        """
+        for server, _ in self.servers(maxChannelNameLength=8):
+            seen: list[Any] = []
+            if isinstance(server, SCServer):
+                for line in (server.MIDDLEWARE_SUBSCRIBE, server.MIDDLEWARE_PUBLISH_IN):
+                    server.addMiddleware(line, lambda request, next, seen=seen: (seen.append(request.channel), next()))
+            else:
+
+                async def middleware(stream: Any, seen: list[Any] = seen) -> None:
+                    async for action in stream:
+                        seen.append(action.channel)
+                        action.allow()
+
+                server.setMiddleware(server.MIDDLEWARE_INBOUND, middleware)
+            client = connect(server)
+            for name in ("x" * 9, "x" * 8):
+                for done in (client.subscribe(name), client.publish(name)):
+                    done.addErrback(lambda failure: failure.trap(ResourceLimitError))
+            self.assertEqual(seen, ["x" * 8] * 2)
+
+    def test_unanswered(self) -> None:
+        """
+        What expects no answer gets none.
+        """
+        for server, warnings in self.servers(maxChannelNameLength=8):
+            client = connect(server)
+            client.packets.clear()
+            client.transmit("#publish", {"channel": "x" * 9})
+            client.transmit("#unsubscribe", "x" * 9)
+            self.assertEqual(client.packets, [])
+            self.assertHit(server, warnings, "maxChannelNameLength", 2)
+
+    def test_off(self) -> None:
+        """
+        C{None} is no limit.
+        """
+        for server, warnings in self.servers(maxChannelNameLength=None):
+            self.successResultOf(connect(server).subscribe("x" * 5000))
+            self.assertNotHit(server, warnings)
+
+
+class ChannelCountTests(LimitTestCase):
+    """
+    C{socketChannelLimit}
+    """
+
+    def test_counted(self) -> None:
+        """
+        A subscription too many is counted; client and operator are told as in the reference.
+        """
+        for server, warnings in self.servers(socketChannelLimit=2):
+            client = connect(server)
+            for name in "ab":
+                self.successResultOf(client.subscribe(name))
+            self.assertNotHit(server, warnings)
+            refused = self.failureResultOf(client.subscribe("c")).value
+            self.assertIn("tried to exceed the channel subscription limit of 2", refused.message)
+            self.assertEqual(dict(server.counters.limitsHit), {"socketChannelLimit": 1})
+            self.assertEqual([each.name for each in warnings], ["BrokerError"])
+
+
+class BatchTests(LimitTestCase):
+    """
+    C{maxBatchLength}
+    """
+
+    def test_limit(self) -> None:
+        """
+        A batch that is as long as it may be is processed; a longer one is not, and ends the connection with 1008.
+        """
+        for server, warnings in self.servers(maxBatchLength=3):
+            client = connect(server)
+            assert client.socket is not None
+            received: list[Any] = []
+            self.collect(client.socket.receiver("x"), received.append)
+            if isinstance(server, SCServer):
+                client.socket.on("x", received.append)  # type: ignore[attr-defined]
+            client.send([{"event": "x", "data": number} for number in range(3)])
+            self.assertEqual(received, [0, 1, 2])
+            self.assertNotHit(server, warnings)
+            client.send([{"event": "x", "data": number} for number in range(4)])
+            self.assertEqual(received, [0, 1, 2])
+            self.assertHit(server, warnings, "maxBatchLength")
+            self.assertClosed(client, 1008, "A batch has 4 packets; it may have 3")
+
+    def test_off(self) -> None:
+        """
+        C{None} is no limit.
+        """
+        for server, warnings in self.servers(maxBatchLength=None):
+            client = connect(server)
+            client.send([{}] * 20_000)
+            self.clock.pump([0.1] * 100)
+            self.assertEqual(client.state, "open")
+            self.assertNotHit(server, warnings)
+
+
+class TextCodec:
+    """
+    A codec that hides how deep a message is.
+    """
+
+    def encode(self, value: object) -> str:
+        """
+        Write backwards.
+        """
+        return json.dumps(value)[::-1]
+
+    def decode(self, message: str) -> object:
+        """
+        Read backwards.
+        """
+        return json.loads(message[::-1])
+
+
+class BinaryCodec:
+    """
+    The same in binary messages.
+    """
+
+    def encode(self, value: object) -> bytes:
+        """
+        Write backwards.
+        """
+        return json.dumps(value).encode()[::-1]
+
+    def decode(self, message: str | bytes) -> object:
+        """
+        Read backwards; what is no JSON is text.
+        """
+        try:
+            return json.loads(message[::-1])
+        except ValueError:
+            return message
+
+
+class DepthTests(LimitTestCase):
+    """
+    C{maxDepth}
+    """
+
+    def echoing(self, server: AGServer) -> FakeClient:
+        """
+        @return: a client, of whom calls of C{echo} are answered with what they came with.
+        """
+        client = connect(server)
+        assert client.socket is not None
+        if isinstance(server, SCServer):
+            client.socket.on("echo", lambda data, respond: respond(None, data))  # type: ignore[attr-defined]
+        else:
+            self.collect(client.socket.procedure("echo"), lambda request: request.end(request.data))
+        return client
+
+    def message(self, depth: int) -> str:
+        """
+        @return: a call of C{echo} with so many levels, itself included.
+        """
+        return f'{{"event":"echo","cid":5,"data":{nested(depth - 1)}}}'
+
+    def test_limit(self) -> None:
+        """
+        A message with as many levels as it may have is answered, one with one more ends the connection with 1008.
+        """
+        reason = "A message has more levels than the 12 that it may have"
+        for codec in (None, TextCodec(), BinaryCodec(), "minBin"):
+            for server, warnings in self.servers(maxDepth=12, codecEngine=codec):
+                client = self.echoing(server)
+                client.send(server.codec.encode(json.loads(self.message(12))))
+                self.assertEqual(client.packets[-1], {"rid": 5, "data": json.loads(nested(11))} | client.packets[-1])
+                self.assertNotHit(server, warnings)
+                client.send(server.codec.encode(json.loads(self.message(13))))
+                self.assertHit(server, warnings, "maxDepth")
+                self.assertClosed(client, 1008, reason)
+
+    def test_beforeHandshake(self) -> None:
+        """
+        Before the handshake it is no other.
+        """
+        for server, warnings in self.servers(maxDepth=12):
+            client = connect(server, handshake=False)
+            client.send(nested(13))
+            self.assertHit(server, warnings, "maxDepth")
+            self.assertEqual(client.closeCode, 1008)
+
+    def test_default(self) -> None:
+        """
+        Whatever has come through by default goes out again, in an answer, in a batch and in a publication; what is as
+        deep as parsers break at does not come through, in a text or a binary message.
+        """
+        for codec in (None, "minBin"):
+            for server, warnings in self.servers(codecEngine=codec):
+                client = self.echoing(server)
+                deep = json.loads(nested(254))
+                self.assertEqual(self.successResultOf(client.invoke("echo", deep)), deep)
+                self.successResultOf(client.subscribe("a"))
+                deep = json.loads(nested(253))
+                self.successResultOf(client.publish("a", deep))
+                self.assertEqual(client.publications("a"), [deep])
+                self.assertNotHit(server, warnings)
+        for server, _ in self.servers():
+            for depth in (257, 1023, 1024, 1025, 100_000):
+                for text in (nested(depth), "[" * (2 * depth), self.message(depth)):
+                    for message in (text, text.encode()):
+                        client = self.echoing(server)
+                        client.send(message)
+                        self.assertEqual(client.closeCode, 1008, depth)
+
+    def test_off(self) -> None:
+        """
+        Without a limit the codec's own decides, and is nothing worse than an error: what is too deep for it is raw text,
+        and what it reads it can write.
+        """
+        for server, warnings in self.servers(maxDepth=None):
+            client = self.echoing(server)
+            for depth in (300, 1023, 1024, 1025, 2000, 100_000):
+                client.send(self.message(depth))
+                self.assertEqual(client.state, "open", depth)
+            self.assertEqual(self.successResultOf(client.invoke("echo", 1)), 1)
+            self.assertNotHit(server, warnings)
+
+    def test_application(self) -> None:
+        """
+        What the application sends may be deeper than what is received; what the codec cannot write is an error of that
+        call alone.
+        """
+        endless: list[Any] = []
+        endless.append(endless)
+        absurd: list[Any] = []
+        for _ in range(100_000):
+            absurd = [absurd]
+        for codec in (None, "minBin"):
+            server = self.makeServer(codecEngine=codec)
+            for answer in (endless, absurd):
+                client = connect(server)
+                assert client.socket is not None
+                self.collect(client.socket.procedure("x"), lambda request, answer=answer: request.end(answer))
+                self.collect(client.socket.procedure("echo"), lambda request: request.end(request.data))
+                self.failureResultOf(client.invoke("x"))
+                client.socket.transmit("x", answer)
+                self.failureResultOf(client.socket.invoke("x", answer))
+                self.assertEqual(self.successResultOf(client.invoke("echo", 1)), 1)
+
+
+class DefaultsTests(ServerTestCase):
+    """
+    What ordinary applications do is far from the defaults.
+    """
+
+    def test_ordinary(self) -> None:
+        """
+        Long names, long batches and data with many levels get through.
+        """
+        server = AGServer(Clock(), authKey="secret")
+        client = connect(server)
+        self.successResultOf(client.subscribe("a/very/long/name/" * 50))
+        client.send([{"event": "x", "data": json.loads(nested(200))}] * 5000)
+        server.reactor.pump([0.1] * 100)  # type: ignore[attr-defined]
+        self.assertEqual((client.state, dict(server.counters.limitsHit)), ("open", {}))
