@@ -158,6 +158,11 @@ class ITransport(Interface):
         Tell C{outbox}, an L{twisted.internet.interfaces.IPushProducer}, when the peer does not read.
         """
 
+    def handshakeCompleted() -> None:
+        """
+        The client has completed C{#handshake}.
+        """
+
     def close(code: int, reason: str | None) -> None:
         """
         Begin the closing handshake; what was written before goes out first.

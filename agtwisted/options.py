@@ -124,6 +124,21 @@ class ServerOptions:
         2000, "float", "how long it may stay past that limit; at one and a half times the limit it may not at all", "ms"
     )
 
+    # ---- admission
+    maxConnections: int | None = option(
+        None, "int", "connections at a time, 0 for any number; further ones are answered 503. When not given, as many as "
+        "the process may have descriptors, less a reserve"
+    )
+    maxConnectionsPerAddress: int | None = option(
+        None, "int", "connections at a time from one address, or one /64 network of IPv6; further ones are answered 503"
+    )
+    maxPendingHandshakes: int | None = option(
+        10000, "int", "connections at a time that have not completed #handshake; further ones are answered 503"
+    )
+    maxPendingHandshakesPerAddress: int | None = option(
+        None, "int", "connections at a time from one address that have not completed #handshake"
+    )
+
     # ---- stopping
     drainDelay: float = option(
         0, "float", "how long /health-check says 503 before the server stops listening, for balancers to turn away", "ms"

@@ -2,6 +2,7 @@
 What a process that does nothing but serve may change in itself. C{twistd agserver} does; the library never.
 
   - The reactor's clock becomes monotonic, so that a jump of the wall clock neither fires nor stops all timers.
+  - It may have as many descriptors as its hard limit allows.
   - The garbage collector leaves alone what exists when the service is up, and looks at the rest less often.
   - On Linux's C{epoll} reactor, polling is leaner: Twisted keeps a logging context for every event, for the sake of log
     messages in its old style, and everything that is to happen at the end of a turn takes a delayed call. Here reads
@@ -23,6 +24,9 @@ from agtwisted.streams.turns import Turns
 
 log = Logger()
 
+#: Descriptors that are enough for anybody.
+_MOST_DESCRIPTORS = 1 << 20
+
 
 def useMonotonicClock(reactor: Any) -> None:
     """
@@ -34,6 +38,27 @@ def useMonotonicClock(reactor: Any) -> None:
     for call in calls:
         call.time += shift
         call.seconds = time.monotonic
+
+
+def raiseDescriptorLimit(reactor: object) -> None:
+    """
+    Let the process have as many files and sockets as it may (the soft limit becomes the hard one), but for reactors that
+    cannot use them.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    from twisted.internet.selectreactor import SelectReactor
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
+    if soft == resource.RLIM_INFINITY or soft >= wanted or isinstance(reactor, SelectReactor):
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError) as error:
+        log.warn("The process stays with {soft} descriptors: {error}", soft=soft, error=error)
 
 
 def heedSignals() -> None:

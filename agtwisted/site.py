@@ -20,6 +20,7 @@ from twisted.web.static import Data, File
 from zope.interface import implementer
 
 from agtwisted.server.server import AGServer
+from agtwisted.shortage import waitOutShortages
 
 log = Logger()
 
@@ -84,12 +85,16 @@ def isUpgrade(request: Request) -> bool:
 
 
 def _takeOver(transport: Any, protocol: Any) -> None:
+    from agtwisted.websocket import SiteConnection
+
     if isinstance(transport, ProtocolWrapper):
-        transport.wrappedProtocol = protocol
+        before, transport.wrappedProtocol = transport.wrappedProtocol, protocol
     elif isinstance(transport.protocol, ProtocolWrapper):
-        transport.protocol.wrappedProtocol = protocol
+        before, transport.protocol.wrappedProtocol = transport.protocol.wrappedProtocol, protocol
     else:
-        transport.protocol = protocol
+        before, transport.protocol = transport.protocol, protocol
+    if isinstance(before, SiteConnection):
+        before.replaced()
 
 
 def _headOf(request: Request) -> bytes:
@@ -193,6 +198,7 @@ def rememberPort(server: AGServer, port: IListeningPort) -> None:
     """
     Tell a server where it listens; the first of several places counts.
     """
+    waitOutShortages(port, server.reactor)
     if server.listeningPort is None:
         address = port.getHost()
         server.listeningPort = port

@@ -22,14 +22,26 @@ from twisted.python.usage import UsageError
 
 from agtwisted.errors import InvalidOptionsError
 from agtwisted.options import SCServerOptions, ServerOptions
-from agtwisted.process import endWell, heedSignals, tuneGarbageCollector, useLeanPolling, useMonotonicClock
+from agtwisted.process import (
+    endWell,
+    heedSignals,
+    raiseDescriptorLimit,
+    tuneGarbageCollector,
+    useLeanPolling,
+    useMonotonicClock,
+)
 from agtwisted.protocol.codecs import JSONCodec
 from agtwisted.server.server import AGServer
 from agtwisted.service import AGService
 from agtwisted.site import standaloneSite
+from agtwisted.sparing import Sparing
 from agtwisted.v14.server import SCServer
 
 log = Logger()
+
+
+#: Seconds between two lines in the log about one limit, however often it is hit.
+_LIMIT_LOG_INTERVAL = 10.0
 
 
 def kebabCase(name: str) -> str:
@@ -191,6 +203,7 @@ class _Program(AGService):
         """
         useMonotonicClock(self.server.reactor)
         useLeanPolling(self.server.reactor, self.server.turns)
+        raiseDescriptorLimit(self.server.reactor)
         started = super().startService()
         if isinstance(getattr(started, "result", None), Failure):
             failure: Failure = started.result  # type: ignore[assignment]
@@ -244,10 +257,15 @@ def _logErrors(server: AGServer) -> None:
         async for event in server.listener("error"):
             log.error("Error: {error}", error=event.error)
 
+    sparing = Sparing(lambda: server.wheel.seconds(), _LIMIT_LOG_INTERVAL)
+
     async def warnings() -> None:
         async for event in server.listener("warning"):
-            # A field called "warning" is one of Python's warnings for Twisted's older observers.
-            log.warn("Warning: {problem}", problem=event.warning)
+            limit = getattr(event.warning, "limit", None)
+            omitted = 0 if limit is None else sparing.omitted(str(limit))
+            if omitted is not None:
+                # A field called "warning" is one of Python's warnings for Twisted's older observers.
+                log.warn("Warning: {problem}{more}", problem=event.warning, more=f" (and {omitted} more)" if omitted else "")
 
     Deferred.fromCoroutine(errors())
     Deferred.fromCoroutine(warnings())

@@ -130,6 +130,7 @@ class FakeTransport:
         the same).
     @ivar request: the upgrade request.
     @ivar bytesReceived: how many bytes of messages have come from the client.
+    @ivar visit: the connection as one of those that the server counts.
     """
 
     isPlain = True
@@ -142,6 +143,7 @@ class FakeTransport:
         self.isReading = True
         self.request = request
         self.bytesReceived = 0
+        self.visit = client._server.admission.enter(request.remoteAddress)
         self._client = client
         self._whenLost: list[Deferred[None]] = []
 
@@ -182,6 +184,12 @@ class FakeTransport:
             payload, isBinary, data = _firstFrame(data)
             self._client._messageReceived(payload, isBinary)
 
+    def handshakeCompleted(self) -> None:
+        """
+        The client is not pending any more.
+        """
+        self.visit.completed()
+
     def close(self, code: int, reason: str | None) -> None:
         """
         The server closes the connection.
@@ -212,6 +220,7 @@ class FakeTransport:
         The connection is gone.
         """
         self.isOpen = False
+        self.visit.left()
         waiting, self._whenLost = self._whenLost, []
         for done in waiting:
             done.callback(None)
@@ -410,10 +419,14 @@ class FakeClient:
     # ---- connecting
 
     def _connect(self, authToken: str | None, handshake: bool) -> None:
-        verified = Deferred.fromCoroutine(self._server.verifyHandshake(self._transport.request))
+        verified = Deferred.fromCoroutine(self._verify(self._transport.request))
         verified.addCallbacks(lambda _: self._opened(authToken, handshake), self._refused)
         verified.addErrback(lambda failure: log.failure("A fake client could not connect.", failure))
         self.settle()
+
+    async def _verify(self, request: UpgradeRequest) -> None:
+        self._transport.visit.asked(request)
+        await self._server.verifyHandshake(request)
 
     def _opened(self, authToken: str | None, handshake: bool) -> None:
         if not self._transport.isOpen:

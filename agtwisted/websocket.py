@@ -30,8 +30,9 @@ from autobahn.websocket.utf8validator import Utf8Validator
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv6Address
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.tcp import Connection
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
@@ -55,6 +56,9 @@ _LONGEST_FAST = 16384
 _SWITCHING = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
 )
+
+#: Seconds that a client which is refused has to ask, so that it can be told.
+_TIME_TO_ASK = 2.0
 
 #: Bytes that are read at once. A buffer of the default size, 64 KiB, costs more to allocate than a small message to
 #: process.
@@ -115,6 +119,8 @@ class AGServerProtocol(WebSocketServerProtocol):
     _tail = b""
     #: The socket to offer data to directly, if there is nothing between it and the transport.
     _directTransport: Any = None
+    #: This connection as one of those that the server counts.
+    _visit: Any = None
     request: Any = None
     transport: Any
     message_data: Any
@@ -317,7 +323,10 @@ class AGServerProtocol(WebSocketServerProtocol):
         end = self.data.find(b"\r\n\r\n")
         if end < 0 or end > MAXIMUM_HEAD:
             if len(self.data) > MAXIMUM_HEAD:
-                self._refuse(HandshakeDenied(431, "The request's head is too large"))
+                self._refuseHead(HandshakeDenied(431, "The request's head is too large"))
+            return
+        if self._visit.denied is not None:
+            self._refuse(self._visit.denied)
             return
         try:
             head = parseHead(self.data[:end])
@@ -328,6 +337,11 @@ class AGServerProtocol(WebSocketServerProtocol):
             self.request = self._requestFrom(head)
             if self.request.path not in self.factory.paths:
                 raise HandshakeDenied(400, "There is no WebSocket endpoint at this path")
+        except HandshakeDenied as denied:
+            self._refuseHead(denied)
+            return
+        try:
+            self._visit.asked(self.request)
         except HandshakeDenied as denied:
             self._refuse(denied)
             return
@@ -407,17 +421,38 @@ class AGServerProtocol(WebSocketServerProtocol):
             log.failure("Verifying a handshake has failed.", failure)
             self._refuse(HandshakeDenied(500, "The handshake could not be verified"))
 
+    def _refuseHead(self, denied: HandshakeDenied) -> None:
+        """
+        The request is no clean upgrade, or its head is too large.
+        """
+        limit = "httpHead" if denied.status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE else "upgradeRequest"
+        self.factory.agServer.limitHit(limit, f"The request of a client was refused: {denied.text}")
+        self._refuse(denied)
+
     def _refuse(self, denied: HandshakeDenied) -> None:
-        body = denied.text.encode("utf-8", "replace")
-        phrase = HTTPStatus(denied.status).phrase
-        head = (
-            f"HTTP/1.1 {denied.status} {phrase}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
         self.wasClean = True  # nothing for Autobahn to warn of
         self.data = b""
-        self.sendData(head.encode("ascii") + body)
+        self.sendData(_refusal(denied))
         self.dropConnection(abort=False)
+
+    def _turnAway(self) -> None:
+        """
+        There are too many connections. If this one may ask, it has a short time to, and is told; else it is dropped.
+        """
+        self.wasClean = True
+        if self._visit.mayAsk:
+            self._upgradeTimer = self.factory.agServer.wheel.schedule(_TIME_TO_ASK, self._dropUnasked)
+        elif self._directTransport is None:
+            self.dropConnection(abort=True)
+        else:
+            # At once: when descriptors run out, the end of the turn may be too late.
+            self._offer(_refusal(self._visit.denied))
+            self.state = WebSocketProtocol.STATE_CLOSED
+            self.transport.connectionLost(Failure(ConnectionAborted()))
+
+    def _dropUnasked(self) -> None:
+        if self.state == _CONNECTING:
+            self.dropConnection(abort=True)
 
     def _serveHTTP(self) -> None:
         """
@@ -430,7 +465,7 @@ class AGServerProtocol(WebSocketServerProtocol):
         data, self.data = self.data, b""
         self._leave()
         transport = self.transport
-        channel = site.buildProtocol(transport.getPeer())
+        channel: Any = SiteConnection(site.buildProtocol(transport.getPeer()), self._visit)
         if isinstance(transport, ProtocolWrapper):
             transport.wrappedProtocol = channel
         else:
@@ -445,6 +480,7 @@ class AGServerProtocol(WebSocketServerProtocol):
         self.state = WebSocketProtocol.STATE_CLOSED
         self.factory.countConnections -= 1
         self._cancelUpgradeTimer()
+        self._visit.completed()
 
     def connectionMade(self) -> None:
         """
@@ -457,13 +493,18 @@ class AGServerProtocol(WebSocketServerProtocol):
             _sendWithoutDelay(transport)
             if fastPaths and not transport.TLS:
                 self._directTransport = transport
-        self._upgradeTimer = self.factory.startTimer(self._upgradeTimedOut)
+        self._visit = visit = self.factory.agServer.admission.enterThrough(transport)
+        if visit.denied is None:
+            self._upgradeTimer = self.factory.startTimer(self._upgradeTimedOut)
+        else:
+            self._turnAway()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         The connection is gone.
         """
         self.factory.countConnections -= 1
+        self._visit.left()
         self._cancelUpgradeTimer()
         if self.closeHandshakeTimeoutCall is not None:
             self.closeHandshakeTimeoutCall.cancel()
@@ -482,6 +523,7 @@ class AGServerProtocol(WebSocketServerProtocol):
 
     def _upgradeTimedOut(self) -> None:
         if self.state == _CONNECTING:
+            self.factory.agServer.limitHit("handshakeTimeout", "A client has not asked for WebSocket in time")
             self.wasClean = True
             self.dropConnection(abort=True)
 
@@ -498,6 +540,12 @@ class AGServerProtocol(WebSocketServerProtocol):
         self.isPlain = self._perMessageCompress is None
         self._isNew = True
         self._receiver = self.factory.agServer.socketOpened(self)
+
+    def handshakeCompleted(self) -> None:
+        """
+        The client has completed C{#handshake}.
+        """
+        self._visit.completed()
 
     # ---- the end
 
@@ -576,6 +624,57 @@ class AGServerProtocol(WebSocketServerProtocol):
             self._closeConnection(abort)
 
 
+class SiteConnection(Protocol):
+    """
+    A connection that a web site has now, and that counts as one of the server's all the same.
+    """
+
+    def __init__(self, channel: Any, visit: Any) -> None:
+        """
+        @param channel: the web site's protocol.
+        """
+        self._channel = channel
+        self._visit = visit
+
+    def connectionMade(self) -> None:
+        """
+        The site takes over.
+        """
+        self._channel.makeConnection(self.transport)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Something for the site has come.
+        """
+        self._channel.dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        The connection is gone.
+        """
+        self._visit.left()
+        self._channel.connectionLost(reason)
+
+    def replaced(self) -> None:
+        """
+        It goes on with WebSocket after all, and is counted as that.
+        """
+        self._visit.left()
+
+
+def _refusal(denied: HandshakeDenied) -> bytes:
+    """
+    @return: what is answered.
+    """
+    body = denied.text.encode("utf-8", "replace")
+    again = "" if denied.retryAfter is None else f"Retry-After: {denied.retryAfter}\r\n"
+    head = (
+        f"HTTP/1.1 {denied.status} {HTTPStatus(denied.status).phrase}\r\nConnection: close\r\n{again}"
+        f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode("ascii") + body
+
+
 def _sendWithoutDelay(transport: Any) -> None:
     # A UNIX socket has no delay to switch off.
     if transport.socket.family in (AF_INET, AF_INET6):
@@ -624,6 +723,7 @@ class AGServerFactory(WebSocketServerFactory):
         self.agServer = agServer
         self.site = site
         self.paths = agServer.paths
+        agServer.admission.measure()
         self._batched_timer = _WheelTimers(agServer.wheel)
         self._setProtocolOptions()
         self.protocol: Any = type("AGServerProtocol", (AGServerProtocol,), self._defaults())

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "agtwisted"
 BROKERS = {"protocol", "streams", "interfaces", "errors"}
 SOCKETS = {"protocol", "streams", "errors", "interfaces", "options"}
 SERVER = SOCKETS | BROKERS | {"sockets", "brokers"}
-ALL_BUT_V14 = SERVER | {"server", "client", "websocket", "site", "service", "testing"}
+ALL_BUT_V14 = SERVER | {"server", "client", "websocket", "site", "service", "testing", "shortage", "sparing"}
 
 #: What each part of the package may import of the others. A part may always import itself.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -37,6 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "service": ALL_BUT_V14,
     "testing": ALL_BUT_V14,
     "process": {"streams"},
+    "sparing": set(),
+    "shortage": {"sparing"},
     "tap": ALL_BUT_V14 | {"v14", "process"},
 }
 

@@ -5,6 +5,7 @@ Tests of L{agtwisted.process}.
 from __future__ import annotations
 
 import gc
+import resource
 import signal
 import socket
 import time
@@ -18,7 +19,14 @@ from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from agtwisted.process import endWell, heedSignals, tuneGarbageCollector, useLeanPolling, useMonotonicClock
+from agtwisted.process import (
+    endWell,
+    heedSignals,
+    raiseDescriptorLimit,
+    tuneGarbageCollector,
+    useLeanPolling,
+    useMonotonicClock,
+)
 from agtwisted.streams.turns import Turns
 
 
@@ -169,6 +177,34 @@ class TuningTests(SynchronousTestCase):
         self.assertIs(reactor.seconds, time.monotonic)
         self.assertIs(call.seconds, time.monotonic)
         self.assertAlmostEqual(call.time - time.monotonic(), 10, places=0)
+
+    def test_descriptors(self) -> None:
+        """
+        The process may have as many descriptors as the hard limit allows, up to about a million, unless the reactor could
+        not use them; it goes on with what it has if that cannot be.
+        """
+        unlimited = resource.RLIM_INFINITY
+        table = [
+            ((1024, 4096), object(), [(4096, 4096)]),
+            ((4096, 4096), object(), []),
+            ((1024, 10_000_000), object(), [(1 << 20, 10_000_000)]),
+            ((1024, unlimited), object(), [(1 << 20, unlimited)]),
+            ((unlimited, unlimited), object(), []),
+            ((1024, 4096), SelectReactor.__new__(SelectReactor), []),
+        ]
+        for limits, reactor, expected in table:
+            done: list[Any] = []
+            self.patch(resource, "getrlimit", lambda kind, limits=limits: limits)
+            self.patch(resource, "setrlimit", lambda kind, limits, done=done: done.append(limits))
+            raiseDescriptorLimit(reactor)
+            self.assertEqual(done, expected)
+
+        def refuse(kind: int, limits: object) -> None:
+            raise ValueError("not allowed")
+
+        self.patch(resource, "getrlimit", lambda kind: (1024, 4096))
+        self.patch(resource, "setrlimit", refuse)
+        raiseDescriptorLimit(object())
 
     def test_garbageCollector(self) -> None:
         """

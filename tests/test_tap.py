@@ -358,6 +358,25 @@ class ServiceTests(SynchronousTestCase):
         self.assertIn(("error", "an error"), found)
         self.assertIn(("warn", "a warning"), found)
 
+    def test_limitsAreLoggedSparingly(self) -> None:
+        """
+        However often a limit is hit, the log has one line about it in ten seconds, which tells how often; other limits have
+        their own.
+        """
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        server = self.start().server
+        self.patch(server.wheel, "seconds", self.reactor.seconds)
+        for _ in range(2):
+            for limit in ("maxConnections", "maxPayload"):
+                for _ in range(100):
+                    server.limitHit(limit, limit)
+            self.reactor.advance(11)
+        found = [(event["problem"].message, event["more"]) for event in events if "problem" in event]
+        first = [("maxConnections", ""), ("maxPayload", "")]
+        self.assertEqual(found, first + [(name, " (and 99 more)") for name, _ in first])
+
 
 def callHello(port: int) -> object:
     """

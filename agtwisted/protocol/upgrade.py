@@ -16,12 +16,14 @@ class HandshakeDenied(Exception):
 
     @ivar status: the HTTP status of the answer.
     @ivar text: what the answer says.
+    @ivar retryAfter: seconds after which the client is asked to come again, if it is.
     """
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, retryAfter: int | None = None) -> None:
         super().__init__(status, text)
         self.status = status
         self.text = text
+        self.retryAfter = retryAfter
 
 
 @dataclass(slots=True)

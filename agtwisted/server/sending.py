@@ -105,6 +105,7 @@ class SendingSocket(ReceivingSocket):
         """
         waiting = self._outbox.waitingBytes
         log.info("Closing {socketId}, which does not read: {bytes} bytes wait.", socketId=self.id, bytes=waiting)
+        self.server.counters.slowConsumers += 1
         self.server.emitEvent("slowConsumer", socket=self, waitingBytes=waiting)
         self._outbox.clear()
         self._whole.end(SLOW_CONSUMER, SLOW_CONSUMER_REASON, SLOW_CONSUMER_REASON)

@@ -21,6 +21,7 @@ from agtwisted.protocol.dialects import DIALECTS, Dialect
 from agtwisted.protocol.engines import codecFor
 from agtwisted.protocol.upgrade import HandshakeDenied, Origins, UpgradeRequest
 from agtwisted.protocol.wire import Wire
+from agtwisted.server.admission import Admission
 from agtwisted.server.authengine import AuthEngine
 from agtwisted.server.broker import AGSimpleBroker
 from agtwisted.server.counters import Counters, limitError
@@ -67,6 +68,7 @@ class AGServer(AsyncStreamEmitter):
     @ivar isReady: whether the broker carries publications.
     @ivar middleware: the middleware functions, by line; see L{setMiddleware}.
     @ivar counters: what was counted since the server was made, L{agtwisted.server.counters.Counters}.
+    @ivar admission: who may connect, L{agtwisted.server.admission.Admission}.
     @ivar requestCreator: makes the requests of calls, C{None} for L{agtwisted.AGRequest}.
     @ivar auth: signs and verifies tokens.
     @ivar codec: encodes and decodes messages.
@@ -117,6 +119,7 @@ class AGServer(AsyncStreamEmitter):
         self._origins = Origins(given.origins)
         self.middleware: dict[str, MiddlewareFunction] = {}
         self.counters = Counters()
+        self.admission = Admission(given, self.limitHit)
         self._dialect = self._dialects[given.protocolVersion]
         self.clients: dict[str, AGServerSocket] = {}
         self.pendingClients: dict[str, AGServerSocket] = {}

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 log = Logger()
 
+#: Seconds that a client which was too slow with its handshake has for the closing handshake.
+_SLOW_CLOSING_TIME = 2.0
+
 
 @implementer(IReceiver, ISubscriber)
 class AGServerSocket(SendingSocket):
@@ -219,7 +222,10 @@ class AGServerSocket(SendingSocket):
             self._outbox.append(self._transport.frame(payload, isBinary))
 
     def _handshakeTimedOut(self) -> None:
+        self.server.limitHit("handshakeTimeout", "A client has not sent #handshake in time", self, isTold=True)
         self.disconnect(HANDSHAKE_TIMED_OUT)
+        # Who is that slow need not answer the close frame either.
+        self.server.wheel.schedule(_SLOW_CLOSING_TIME, self._transport.abort)
 
     # ---- handshake
 
@@ -238,6 +244,7 @@ class AGServerSocket(SendingSocket):
         self.server.pendingClients.pop(self.id, None)
         self.server.clients[self.id] = self
         self.state = OPEN
+        self._transport.handshakeCompleted()
 
     def closeHandshakeStream(self) -> None:
         """

@@ -984,8 +984,9 @@ class SlowConsumerTests(ServerTestCase):
         """
         self.socket.transmit("x", "a" * 1100)
         self.clock.advance(4.9)
-        self.assertEqual(self.socket.state, "open")
+        self.assertEqual((self.socket.state, self.server.counters.slowConsumers), ("open", 0))
         self.clock.advance(0.2)
+        self.assertEqual(self.server.counters.slowConsumers, 1)
         self.assertEqual((self.socket.state, self.other.state), ("closed", "open"))
         self.assertIs(self.seen[0][1].socket, self.socket)
         self.assertGreater(self.seen[0][1].waitingBytes, 1000)
