@@ -18,8 +18,7 @@ from agtwisted.streams.emitter import AsyncStreamEmitter
 from agtwisted.streams.stream import Consumer, WritableConsumableStream
 from agtwisted.v14.server import SCServer
 from agtwisted.v14.serversocket import SCServerSocket
-
-__version__ = "0.1.0.dev0"
+from agtwisted.version import __version__
 
 __all__ = [
     "NO_DATA",
@@ -37,6 +36,7 @@ __all__ = [
     "SCServerSocket",
     "StreamDemux",
     "WritableConsumableStream",
+    "__version__",
     "attach",
     "errors",
     "listen",

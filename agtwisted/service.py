@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from agtwisted.admin import AdminSite
 from agtwisted.options import seconds
 from agtwisted.protocol.statuses import GOING_AWAY
 from agtwisted.server.server import AGServer
@@ -36,6 +37,7 @@ class AGService(Service):
 
     @ivar server: the server.
     @ivar ports: where it listens, while it does.
+    @ivar adminPort: where the pages for its operator are, while they are.
     """
 
     def __init__(
@@ -44,17 +46,22 @@ class AGService(Service):
         endpoints: Iterable[str | Any] = (),
         application: Callable[[AGServer], Any] | None = None,
         site: Any = None,
+        adminEndpoint: str | Any = None,
     ) -> None:
         """
         @param endpoints: descriptions of server endpoints, or endpoints.
         @param application: called with the server before it listens; may return a Deferred or a coroutine.
         @param site: the L{twisted.web.server.Site} that gets everybody who does not ask for WebSocket.
+        @param adminEndpoint: where the server's figures and its health are shown, the description of a server endpoint, or
+            an endpoint; nowhere if not given. See L{agtwisted.admin}.
         """
         self.server = server
         self.ports: list[IListeningPort] = []
         self._endpoints = list(endpoints)
         self._application = application
         self._site = site
+        self._adminEndpoint = adminEndpoint
+        self.adminPort: IListeningPort | None = None
         self._starting: Deferred[None] | None = None
 
     def startService(self) -> Deferred[None]:
@@ -86,19 +93,38 @@ class AGService(Service):
         done.callback(result)
 
     async def _start(self) -> None:
-        if self._application is not None:
-            await maybeDeferred(self._application, self.server)
-        await self.server.start()
-        factory = self.server.websocketFactory(self._site)
         try:
-            for endpoint in self._endpoints:
-                self.ports.append(await self._resolve(endpoint).listen(factory))
+            await self._listenForOperator()
+            if self._application is not None:
+                await maybeDeferred(self._application, self.server)
+            await self.server.start()
+            await self._listen()
         except Exception:
             await self._stopListening()
+            await self._stopForOperator()
             raise
+        self.server.stalls.start()
+
+    async def _listen(self) -> None:
+        factory = self.server.websocketFactory(self._site)
+        for endpoint in self._endpoints:
+            self.ports.append(await self._resolve(endpoint).listen(factory))
         for port in self.ports:
             rememberPort(self.server, port)
             log.info("SocketCluster is listening at {address}.", address=port.getHost())
+
+    async def _listenForOperator(self) -> None:
+        """
+        Show the server's figures before it is ready, and as long as anything of it is left.
+        """
+        if self._adminEndpoint is not None:
+            self.adminPort = await self._resolve(self._adminEndpoint).listen(AdminSite(self.server))
+            log.info("Figures and health are shown at {address}.", address=self.adminPort.getHost())
+
+    async def _stopForOperator(self) -> None:
+        port, self.adminPort = self.adminPort, None
+        if port is not None:
+            await maybeDeferred(port.stopListening)
 
     def _resolve(self, endpoint: Any) -> Any:
         return serverFromString(self.server.reactor, endpoint) if isinstance(endpoint, str) else endpoint
@@ -106,14 +132,21 @@ class AGService(Service):
     async def _stop(self) -> None:
         if self._starting is not None and not self._starting.called:
             self._starting.cancel()
+        self.server.stalls.stop()
+        try:
+            await self._drain()
+            await self.server.close()
+        finally:
+            await self._stopForOperator()
+
+    async def _drain(self) -> None:
         server = self.server
+        server.isReady = False  # the health check says so
         if self.ports and server.options.drainDelay:
-            server.isReady = False  # the health check says so
             await deferLater(server.reactor, seconds(server.options.drainDelay))
         await self._stopListening()
         await self._finishCalls()
         await self._closeSockets()
-        await server.close()
 
     async def _finishCalls(self) -> None:
         """

@@ -114,6 +114,8 @@ class Options(UsageOptions):
         ["app", "a", None, "package.module:function that is called with the server before it listens"],
         ["api", None, "v20", "the server's API: v20 for an AGServer, v14 for the SCServer of SocketCluster 14"],
         ["static", "s", None, "folder whose files are served at /, instead of the page to try it out with"],
+        ["admin-endpoint", None, None, "where /stats, /metrics and /health-check are shown, apart from clients: the "
+         "description of a server endpoint, e.g. tcp:9000:interface=127.0.0.1"],
         *([name, None, None, _explanation(option)] for name, option in _OPTIONS.items()),
     ]
 
@@ -249,7 +251,8 @@ def makeService(options: Options) -> IService:
     hasConsole = not options["no-console"] and isinstance(server.codec, JSONCodec) and server.protocolVersion != 1
     hint = "" if not hasConsole or options["static"] else "Open http://localhost:{port}/ to try it out."
     site = standaloneSite(server, console=hasConsole, static=options["static"])
-    return _Program(server, options["endpoints"], options["application"], site, hint=hint)
+    where = options["endpoints"], options["application"], site, options["admin-endpoint"]
+    return _Program(server, *where, hint=hint)
 
 
 def _logErrors(server: AGServer) -> None:

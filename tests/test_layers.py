@@ -14,12 +14,13 @@ PACKAGE = Path(__file__).resolve().parent.parent / "agtwisted"
 
 BROKERS = {"protocol", "streams", "interfaces", "errors"}
 SOCKETS = {"protocol", "streams", "errors", "interfaces", "options"}
-SERVER = SOCKETS | BROKERS | {"sockets", "brokers"}
+SERVER = SOCKETS | BROKERS | {"sockets", "brokers", "version"}
 ALL_BUT_V14 = SERVER | {"server", "client", "websocket", "site", "service", "testing", "shortage", "sparing"}
 
 #: What each part of the package may import of the others. A part may always import itself.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "version": set(),
     "interfaces": {"errors", "protocol"},
     "options": {"errors", "protocol"},
     "protocol": {"errors"},
@@ -34,7 +35,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "v14": SERVER | {"server"},
     "websocket": {"interfaces", "protocol", "options"},
     "site": ALL_BUT_V14,
-    "service": ALL_BUT_V14,
+    "service": ALL_BUT_V14 | {"admin"},
+    "usage": set(),
+    "prometheus": ALL_BUT_V14,
+    "admin": ALL_BUT_V14 | {"prometheus", "usage"},
     "testing": ALL_BUT_V14,
     "process": {"streams"},
     "sparing": set(),

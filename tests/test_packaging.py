@@ -33,7 +33,7 @@ class PackagingTests(SynchronousTestCase):
         """
         The version stands in one place, the package, in the form that Python packages have.
         """
-        self.assertEqual(self.metadata["metadata"]["version"], "attr: agtwisted.__version__")
+        self.assertEqual(self.metadata["metadata"]["version"], "attr: agtwisted.version.__version__")
         self.assertRegex(agtwisted.__version__, re.compile(r"\A\d+\.\d+\.\d+(\.dev\d+|rc\d+)?\Z"))
 
     def test_typed(self) -> None:

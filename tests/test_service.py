@@ -15,8 +15,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from agtwisted import AGServer
+from agtwisted.admin import AdminSite
+from agtwisted.server.stalls import StallWatch
 from agtwisted.service import AGService
 from agtwisted.testing import FakeClient, connect
+from tests.wire import RawClient
 
 
 class Port:
@@ -219,6 +222,95 @@ class ServiceTests(SynchronousTestCase):
             self.successResultOf(service.stopService())
             self.assertEqual(self.steps, ["start broker", "listen one", "stop one", "stop broker"])
 
+    def ask(self, path: str) -> bytes:
+        """
+        @return: the answer at the place for the operator.
+        """
+        client = RawClient(self.admin.factory, self.reactor)
+        client.send(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        return client.take()
+
+    def withAdmin(self, *endpoints: Any, **more: Any) -> AGService:
+        """
+        @return: a service that shows its figures.
+        """
+        self.admin = Endpoint(self.steps, "admin")
+        return self.service(*endpoints, adminEndpoint=self.admin, **more)
+
+    def test_admin(self) -> None:
+        """
+        The pages for the operator are there before anything else, and until nothing else is left; they say whether the
+        server is ready.
+        """
+        ready: Deferred[None] = Deferred()
+        service = self.withAdmin(Endpoint(self.steps, "one"), application=lambda server: ready)
+        service.startService()
+        self.assertIs(service.adminPort, self.admin.port)
+        self.assertIn(b" 503 ", self.ask("/health-check"))
+        ready.callback(None)
+        self.assertIn(b" 200 ", self.ask("/health-check"))
+        self.assertIn(b'"connections": 0', self.ask("/stats"))
+        self.assertIsNot(self.server.listeningPort, self.admin.port)
+        self.brokerStopped = Deferred()
+        stopped = service.stopService()
+        self.assertIn(b" 503 ", self.ask("/health-check"))
+        self.brokerStopped.callback(None)
+        self.successResultOf(stopped)
+        self.assertEqual(self.steps[-3:], ["stop one", "stop broker", "stop admin"])
+        self.assertEqual((self.steps[0], service.adminPort), ("listen admin", None))
+
+    def test_adminDescription(self) -> None:
+        """
+        Their place may be given as a description, such as that of a Unix socket.
+        """
+        for description, servers in (
+            ("tcp:9000:interface=127.0.0.1", self.reactor.tcpServers),
+            ("unix:admin.sock", self.reactor.unixServers),
+        ):
+            service = self.service("tcp:8000", adminEndpoint=description)
+            self.successResultOf(service.startService())
+            found = [server for server in servers if isinstance(server[1], AdminSite)]
+            self.assertIn(str(found[0][0]), description)
+            self.assertEqual(self.server.sourcePort, 8000)
+            self.successResultOf(service.stopService())
+
+    def test_adminWithoutStart(self) -> None:
+        """
+        When starting fails they go as well, and when they cannot be there, nothing starts.
+        """
+        service = self.withAdmin(application=lambda server: fail(ZeroDivisionError()))
+        self.failureResultOf(service.startService(), ZeroDivisionError)
+        self.assertEqual(self.steps, ["listen admin", "stop admin"])
+        self.steps.clear()
+        service = self.withAdmin(Endpoint(self.steps, "one"))
+        self.admin.result = fail(CannotListenError("localhost", 9000, OSError("taken")))
+        self.failureResultOf(service.startService(), CannotListenError)
+        self.assertEqual(self.steps, ["listen admin"])
+
+    def test_adminStopsAnyway(self) -> None:
+        """
+        They go also when stopping the broker fails.
+        """
+        service = self.withAdmin()
+        service.startService()
+        self.brokerStopped = fail(ZeroDivisionError())
+        self.failureResultOf(service.stopService(), ZeroDivisionError)
+        self.assertEqual(self.steps[-1], "stop admin")
+
+    def test_stalls(self) -> None:
+        """
+        While the service runs it watches for stalls of the reactor, and afterwards nothing waits.
+        """
+        self.server.stalls = StallWatch(self.reactor, self.reactor.seconds)
+        service = self.service()
+        self.assertIsNone(self.server.stats()["longestStall"])
+        service.startService()
+        self.reactor.advance(0)
+        self.reactor.advance(0.35)
+        self.assertAlmostEqual(self.server.stats()["longestStall"], 0.3)
+        self.successResultOf(service.stopService())
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
     def client(self, **how: Any) -> FakeClient:
         """
         @return: a client of the server.
@@ -321,6 +413,22 @@ class DrainTests(SynchronousTestCase):
         self.pass_(1)
         self.assertEqual((self.steps[1:], self.client.closeCode), (["stop one"], 1001))
         self.successResultOf(stopped)
+
+    def test_notReady(self) -> None:
+        """
+        From the beginning of the end the server is not ready any more, also without a drain delay.
+        """
+        self.server.options.drainDelay = 0
+        answer = self.client.invoke("slow")
+        self.server.turns.run()
+        stopped = self.service.stopService()
+        self.pass_(1)
+        self.assertFalse(self.server.isReady)
+        self.assertEqual((self.steps[1:], self.client.state), (["stop one"], "open"))
+        self.requests[0].end()
+        self.pass_(0.2)
+        self.successResultOf(stopped)
+        self.successResultOf(answer)
 
     def test_callsAreAnswered(self) -> None:
         """

@@ -8,12 +8,15 @@ import gc
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from socket import create_connection, socket
+from socket import AF_UNIX, create_connection, socket
 from threading import Timer
 from typing import Any
 from urllib.request import urlopen
@@ -207,7 +210,7 @@ class OptionsTests(SynchronousTestCase):
                 self.assertIn(f"default {str(each.default).lower()}", entry)
             elif each.default is not None:
                 self.assertIn(f"default {each.default}", entry)
-        for name in ("port", "endpoint", "app", "static"):
+        for name in ("port", "endpoint", "app", "static", "admin-endpoint"):
             self.assertIn(f"--{name}=", text)
         self.assertIn("--no-console", text)
         self.assertIn("@FILE", text)
@@ -298,6 +301,20 @@ class ServiceTests(SynchronousTestCase):
         self.assertTrue(service.server.isReady)
         self.assertIn(b"200 OK", self.ask("/health-check"))
         self.assertEqual(sorted(self.tuned), ["tuneGarbageCollector", "useLeanPolling", "useMonotonicClock"])
+        self.successResultOf(service.stopService())
+
+    def test_admin(self) -> None:
+        """
+        Figures and health are where C{--admin-endpoint} wants them, and only there.
+        """
+        service = self.start("--port", "1234", "--admin-endpoint", "tcp:9000:interface=127.0.0.1")
+        port, _, _, interface = self.reactor.tcpServers[0]
+        self.assertEqual((port, interface), (9000, "127.0.0.1"))
+        self.assertIn(b" 404 ", self.ask("/stats"))
+        client = RawClient(self.reactor.tcpServers[0][1], self.reactor)
+        client.send(b"GET /stats HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        self.assertIn(b'"isReady": true', client.take())
+        self.assertEqual(service.server.sourcePort, 1234)
         self.successResultOf(service.stopService())
 
     def test_failedAtOnce(self) -> None:
@@ -396,14 +413,26 @@ def callHello(port: int) -> object:
     return answer["data"]["greeting"]
 
 
+def unixConnection(path: str) -> socket:
+    """
+    @return: a connection to a Unix socket.
+    """
+    connection = socket(AF_UNIX)
+    connection.settimeout(10)
+    connection.connect(path)
+    return connection
+
+
 class ProcessTests(SynchronousTestCase):
     """
     The real thing, in a process of its own.
     """
 
-    def checkProcess(self, *command: str) -> None:
+    def checkProcess(self, *command: str, meanwhile: Callable[[], None] = lambda: None) -> None:
         """
         Run a server, ask it for its health, and end it as an operating system does.
+
+        @param meanwhile: called when a client has been served.
         """
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
         folder = Path(self.mktemp())
@@ -431,6 +460,7 @@ class ProcessTests(SynchronousTestCase):
             with urlopen(f"http://127.0.0.1:{ready[1]}/health-check", timeout=10) as answer:
                 self.assertEqual(answer.read(), b"OK")
             self.assertEqual(callHello(int(ready[1])), "Hello Ada")
+            meanwhile()
             process.send_signal(signal.SIGTERM)
             rest = process.stdout.read()
             self.assertEqual(process.wait(), 0, rest)
@@ -442,6 +472,36 @@ class ProcessTests(SynchronousTestCase):
             process.wait()
             if process.stdout is not None:
                 process.stdout.close()
+
+    def test_admin(self) -> None:
+        """
+        A real process shows its figures at a Unix socket, which is gone when it has ended.
+        """
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        path = os.path.join(folder, "admin.sock")
+        self.checkProcess(
+            *("-m", "twisted", "--log-format=text", "agserver", "--admin-endpoint", f"unix:{path}"),
+            meanwhile=lambda: self.checkFigures(path),
+        )
+        self.assertEqual(os.listdir(folder), [])
+
+    def checkFigures(self, path: str) -> None:
+        """
+        Read the figures of a process that one client has been connected to.
+        """
+        with unixConnection(path) as connection:
+            connection.sendall(b"GET /stats HTTP/1.0\r\n\r\n")
+            head, _, body = connection.makefile("rb").read().partition(b"\r\n\r\n")
+        self.assertIn(b" 200 OK", head)
+        stats = json.loads(body)
+        self.assertEqual((stats["acceptedConnections"], stats["isReady"]), (1, True))
+        self.assertGreaterEqual(stats["messagesIn"], 2)
+        self.assertGreaterEqual(stats["messagesOut"], 2)
+        self.assertGreater(stats["bytesOut"], 100)
+        self.assertGreater(stats["process"]["cpuSeconds"], 0)
+        self.assertGreater(stats["uptime"], 0)
+        self.assertGreaterEqual(stats["longestStall"], 0)
 
     def test_portTaken(self) -> None:
         """

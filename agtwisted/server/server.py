@@ -41,6 +41,8 @@ from agtwisted.server.middleware import (
     clientError,
 )
 from agtwisted.server.serversocket import AGServerSocket
+from agtwisted.server.stalls import StallWatch
+from agtwisted.server.statistics import statistics
 from agtwisted.sockets.socket import CLOSED
 from agtwisted.sockets.wheel import Wheel
 from agtwisted.streams.emitter import AsyncStreamEmitter
@@ -69,6 +71,9 @@ class AGServer(AsyncStreamEmitter):
     @ivar middleware: the middleware functions, by line; see L{setMiddleware}.
     @ivar counters: what was counted since the server was made, L{agtwisted.server.counters.Counters}.
     @ivar admission: who may connect, L{agtwisted.server.admission.Admission}.
+    @ivar stalls: how long the reactor was kept from its work, while somebody watches; an L{agtwisted.service.AGService}
+        does.
+    @ivar startedAt: when it was started, in seconds of the monotonic clock; C{None} before.
     @ivar requestCreator: makes the requests of calls, C{None} for L{agtwisted.AGRequest}.
     @ivar auth: signs and verifies tokens.
     @ivar codec: encodes and decodes messages.
@@ -102,6 +107,7 @@ class AGServer(AsyncStreamEmitter):
         super().__init__(Turns(reactor))
         self.reactor: IReactorTime = reactor
         self.wheel = Wheel(reactor)
+        self.stalls = StallWatch(reactor, self.wheel.seconds)
         self.options = given = self._optionsType.merged(options)
         self.ackTimeout = given.ackTimeout
         self.handshakeTimeout = given.handshakeTimeout
@@ -126,6 +132,7 @@ class AGServer(AsyncStreamEmitter):
         self.isReady = False
         self._started: Deferred[list[Failure]] | None = None
         self._isWatchingBroker = False
+        self.startedAt: float | None = None
         self.sourcePort: int | None = None
         self.host: str | None = None
         self.secure = False
@@ -173,6 +180,7 @@ class AGServer(AsyncStreamEmitter):
         @return: fires when the server is ready; fails with what the broker fails with.
         """
         if self._started is None:
+            self.startedAt = self.wheel.seconds()
             # A failure in a list does not travel by itself: each caller gets it, and nobody is left with it.
             self._started = Deferred.fromCoroutine(self._start()).addCallbacks(lambda _: [], lambda failure: [failure])
         done: Deferred[None] = Deferred()
@@ -247,6 +255,24 @@ class AGServer(AsyncStreamEmitter):
         How many messages, and how many bytes of them, may wait before a client is not read any more.
         """
         return self.options.inboundHighWaterMark, self.options.inboundHighWaterBytes
+
+    def stats(self) -> dict[str, Any]:
+        """
+        Tell how the server is doing. This adds up all sockets, at about a microsecond each: ask every few seconds.
+
+        @return: what L{agtwisted.server.statistics.FIGURES} lists and explains, ready for JSON: by name, numbers, and for
+            C{version} a text, for C{isReady} a C{bool}, for C{limitsHit} numbers by the name of an option, for the stalls
+            C{None} if nobody watches. Times are in seconds, sizes in bytes.
+        """
+        return statistics(self)
+
+    def socketGone(self, socket: AGServerSocket) -> None:
+        """
+        A socket is closed: the server knows it no longer, and keeps what it has counted.
+        """
+        self.clients.pop(socket.id, None)
+        self.pendingClients.pop(socket.id, None)
+        self.counters.connectionEnded(socket)
 
     def getPath(self) -> str:
         """

@@ -397,7 +397,7 @@ class AGServerSocket(SendingSocket):
         @param sentReason: what the close frame says.
         """
         self._destroy(code, reason)
-        self._outbox.drain()
+        self.server.counters.sent(*self._outbox.drain())
         self._transport.close(code, sentReason)
 
     def _destroy(self, code: int, reason: str | None) -> None:
@@ -411,8 +411,7 @@ class AGServerSocket(SendingSocket):
         if self._calls is not None:
             self._calls.abort("disconnect" if wasOpen else "connectAbort", code, reason)
         server = self.server
-        server.clients.pop(self.id, None)
-        server.pendingClients.pop(self.id, None)
+        server.socketGone(self)
         event, serverEvent = ("disconnect", "disconnection") if wasOpen else ("connectAbort", "connectionAbort")
         self.emitEvent(event, code=code, reason=reason)
         server.emitEvent(serverEvent, socket=self, code=code, reason=reason)

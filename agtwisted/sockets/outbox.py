@@ -48,10 +48,11 @@ class Outbox:
     @ivar frames: the frames that wait.
     @ivar waitingBytes: how many bytes wait for the peer to read.
     @ivar sentCount: how many frames have been handed to the transport.
+    @ivar sentBytes: how many bytes those were.
     @ivar isPaused: whether the peer does not read.
     """
 
-    __slots__ = ("frames", "waitingBytes", "sentCount", "isPaused", "_transport", "_turns", "_sender")
+    __slots__ = ("frames", "waitingBytes", "sentCount", "sentBytes", "isPaused", "_transport", "_turns", "_sender")
 
     def __init__(self, transport: Any, turns: Turns, sender: Sender) -> None:
         """
@@ -60,6 +61,7 @@ class Outbox:
         self.frames: list[bytes] = []
         self.waitingBytes = 0
         self.sentCount = 0
+        self.sentBytes = 0
         self.isPaused = False
         self._transport = transport
         self._turns = turns
@@ -92,17 +94,23 @@ class Outbox:
             return
         self.frames = []
         self.sentCount += len(frames)
+        self.sentBytes += len(data)
         self._transport.write(data)
 
-    def drain(self) -> None:
+    def drain(self) -> tuple[int, int]:
         """
         Write all that waits, whether the peer reads or not: the connection is being closed behind it.
+
+        @return: how many frames that was, and how many bytes.
         """
         frames, self.frames = self.frames, []
+        data = b"".join(frames)
         if frames:
             self.waitingBytes = 0
             self.sentCount += len(frames)
-            self._transport.write(b"".join(frames))
+            self.sentBytes += len(data)
+            self._transport.write(data)
+        return len(frames), len(data)
 
     def clear(self) -> None:
         """
@@ -121,7 +129,9 @@ class Outbox:
             # What is left must be in place when the transport pauses or resumes in the middle of write.
             self.frames = []
             self.sentCount += last - first
-            self._transport.write(b"".join(frames[first:last]))
+            data = b"".join(frames[first:last])
+            self.sentBytes += len(data)
+            self._transport.write(data)
             first = last
         self.frames = frames[first:] + self.frames
         if self.isPaused and self.frames:

@@ -339,6 +339,13 @@ class AGSocket(SocketStreams):
         return self._outbox.sentCount
 
     @property
+    def outboundSentByteCount(self) -> int:
+        """
+        How many bytes, as frames, those were.
+        """
+        return self._outbox.sentBytes
+
+    @property
     def outboundPreparedMessageCount(self) -> int:
         """
         How many messages there were to be sent.

@@ -428,7 +428,7 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         """
         isCode = code.__class__ is int and isSendable(code)
         self._destroy(code if code.__class__ is int else None, None if data is NO_DATA else data)
-        self._outbox.flush()
+        self.server.counters.sent(*self._outbox.drain())
         self._transport.close(code if isCode else NORMAL, None)
 
     def _destroy(self, code: int | None, data: Any) -> None:
@@ -447,8 +447,7 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
             reason = data if isinstance(data, str) else None
             self._calls.abort("disconnect" if wasOpen else "connectAbort", code, reason)
         server = self.server
-        server.clients.pop(self.id, None)
-        server.pendingClients.pop(self.id, None)
+        server.socketGone(self)
         for channel in self.subscriptions():
             subscriptions.unsubscribe(self, channel)
         server.notify("disconnection" if wasOpen else "connectionAbort", self, code, data)

@@ -109,9 +109,10 @@ class OutboxTests(SynchronousTestCase):
         self.assertEqual((self.transport.written, self.outbox.frames, self.outbox.sentCount), ([], [b"1", b"2"], 0))
         self.clock.advance(0)
         self.assertEqual((self.transport.written, self.outbox.frames, self.outbox.sentCount), ([b"123"], [], 3))
-        self.append(b"4")
+        self.append(b"44")
         self.clock.advance(0)
-        self.assertEqual(self.transport.written, [b"123", b"4"])
+        self.assertEqual(self.transport.written, [b"123", b"44"])
+        self.assertEqual((self.outbox.sentCount, self.outbox.sentBytes), (4, 5))
 
     def test_flush(self) -> None:
         """
@@ -151,22 +152,25 @@ class OutboxTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(b"".join(self.transport.written), b"".join(frames[:4]))
         self.assertEqual((self.outbox.waitingBytes, self.sender.largest, self.outbox.sentCount), (240000, 240000, 4))
+        self.assertEqual(self.outbox.sentBytes, 160000)
         self.transport.makeRoom(1)
         self.assertEqual(self.outbox.sentCount, 6)
         self.assertNotIn("resumed", self.sender.told)
         self.transport.makeRoom(1 << 60)
         self.assertEqual(b"".join(self.transport.written), b"".join(frames))
         self.assertEqual((self.outbox.waitingBytes, self.sender.told[-1]), (0, "resumed"))
+        self.assertEqual((self.outbox.sentCount, self.outbox.sentBytes), (10, 400000))
 
     def test_drain(self) -> None:
         """
-        A connection that is closed gets what waits first, also if its peer does not read.
+        A connection that is closed gets what waits first, also if its peer does not read; how much that was is told.
         """
         self.outbox.pauseProducing()
-        self.append(b"1", b"2")
-        self.outbox.drain()
-        self.outbox.drain()
-        self.assertEqual((self.transport.written, self.outbox.waitingBytes, self.outbox.sentCount), ([b"12"], 0, 2))
+        self.append(b"1", b"22")
+        self.assertEqual(self.outbox.drain(), (2, 3))
+        self.assertEqual(self.outbox.drain(), (0, 0))
+        self.assertEqual((self.transport.written, self.outbox.waitingBytes), ([b"122"], 0))
+        self.assertEqual((self.outbox.sentCount, self.outbox.sentBytes), (2, 3))
 
     def test_giveUp(self) -> None:
         """
