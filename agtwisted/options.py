@@ -99,6 +99,12 @@ class ServerOptions:
     authDefaultExpiry: float = option(86400, "int", "life of a token that is given none", "seconds")
     authAlgorithm: str | None = option(None, "str", "algorithm that signs, the only one accepted: HS256, RS256, ...")
     authVerifyAlgorithms: list[str] | None = option(None, "list", "algorithms accepted, separated by commas")
+    maxTokenLength: int | None = option(
+        65536, "int", "longest token that is looked at; longer ones are bad", "characters"
+    )
+    maxFailedAuthenticationsPerMinute: int | None = option(
+        60, "int", "bad tokens that one connection may present within a minute; past them it is closed with 1008"
+    )
     authEngine: Any = option(None, "object", "object with signToken and verifyToken", commandLine=False)
 
     # ---- publish and subscribe

@@ -31,6 +31,7 @@ from agtwisted.sockets.socket import CLOSED, CONNECTING
 
 if TYPE_CHECKING:
     from agtwisted.server.inbound import Call
+    from agtwisted.server.server import AGServer
     from agtwisted.server.serversocket import AGServerSocket
 
 AUTHENTICATED = "authenticated"
@@ -112,6 +113,8 @@ async def validate(socket: AGServerSocket, signedAuthToken: Any) -> AuthInfo:
     server = socket.server
     if signedAuthToken is None and type(server.auth) is AuthEngine:
         return AuthInfo(None, _noToken(), None, UNAUTHENTICATED)
+    if isinstance(signedAuthToken, (str, bytes)) and _isTooLong(server, signedAuthToken):
+        return AuthInfo(signedAuthToken, _tooLong(socket), None, UNAUTHENTICATED)
     try:
         token = await maybeDeferred(
             server.auth.verifyToken,
@@ -128,6 +131,20 @@ async def validate(socket: AGServerSocket, signedAuthToken: Any) -> AuthInfo:
 def _noToken() -> SCError:
     # What the engine itself would say, without a raised exception for every client that has no token.
     error = AuthTokenInvalidError("jwt must be provided")
+    error.isBadToken = True  # type: ignore[attr-defined]
+    return error
+
+
+def _isTooLong(server: AGServer, signedAuthToken: str | bytes) -> bool:
+    limit = server.options.maxTokenLength
+    return limit is not None and len(signedAuthToken) > limit
+
+
+def _tooLong(socket: AGServerSocket) -> SCError:
+    limit = socket.server.options.maxTokenLength
+    message = f"Socket {socket.id} presented an auth token of more than {limit} characters"
+    socket.server.limitHit("maxTokenLength", message, socket)
+    error = AuthTokenInvalidError(f"The auth token is longer than {limit} characters")
     error.isBadToken = True  # type: ignore[attr-defined]
     return error
 
@@ -173,13 +190,13 @@ def _emitBadToken(socket: AGServerSocket, error: object, signedAuthToken: Any) -
     socket.server.emitEvent("badSocketAuthToken", socket=socket, authError=error, signedAuthToken=signedAuthToken)
 
 
-async def authenticate(socket: AGServerSocket, call: Call) -> None:
+async def authenticate(socket: AGServerSocket, call: Call, info: AuthInfo) -> None:
     """
-    A client presents a token on an open connection (C{#authenticate}).
+    A client has presented a token on an open connection (C{#authenticate}).
+
+    @param info: what became of it.
     """
-    signedAuthToken = None if call.data is NO_DATA else call.data
     oldState = socket.authState
-    info = await validate(socket, signedAuthToken)
     try:
         await adopt(socket, info)
     except (SCError, Blocked) as failure:
@@ -189,7 +206,7 @@ async def authenticate(socket: AGServerSocket, call: Call) -> None:
             call.reply.error(error)
             removeAuthToken(socket)
             return
-        shown = None if signedAuthToken is None else dehydrateError(error)
+        shown = None if info.signedAuthToken is None else dehydrateError(error)
         call.reply.end({"isAuthenticated": False, "authError": shown})
         return
     triggerAuthenticationEvents(socket, oldState)

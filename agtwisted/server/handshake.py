@@ -14,9 +14,9 @@ from agtwisted.server.authentication import (
     isBadToken,
     removeAuthToken,
     triggerAuthenticationEvents,
-    validate,
 )
 from agtwisted.server.middleware import HANDSHAKE, Abandoned, AGAction, Blocked
+from agtwisted.server.tokengate import verifyFirst
 from agtwisted.sockets.socket import CLOSED, CONNECTING
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ async def handshake(socket: AGServerSocket, call: Call) -> None:
         call.reply.end(_status(socket))
         return
     socket.handshakeStarted()
-    info = await validate(socket, _tokenIn(call.data))
-    if not await _passMiddleware(socket, call, info):
+    info = await verifyFirst(socket, _tokenIn(call.data))
+    if info is None or not await _passMiddleware(socket, call, info):
         return
     oldState = socket.authState
     error: Any = None

@@ -26,6 +26,7 @@ from agtwisted.server.authentication import (
 from agtwisted.server.handshake import handshake
 from agtwisted.server.middleware import INBOUND, Abandoned, AGAction, Blocked, Verdict
 from agtwisted.server.subscriptions import nameTooLong, subscribe, unsubscribeRequested
+from agtwisted.server.tokengate import gateOf
 from agtwisted.sockets.request import NULL_REPLY
 from agtwisted.sockets.socket import CLOSED, CONNECTING
 from agtwisted.sockets.waiting import Waiting, unfinished
@@ -188,6 +189,12 @@ def _nothing(socket: AGServerSocket, call: Call) -> None:
     return None
 
 
+async def _authenticate(socket: AGServerSocket, call: Call) -> None:
+    info = await gateOf(socket).verify(None if call.data is NO_DATA else call.data)
+    if info is not None:
+        await authenticate(socket, call, info)
+
+
 def _removeAuthToken(socket: AGServerSocket, call: Call) -> None:
     deauthenticateSelf(socket)
 
@@ -277,7 +284,7 @@ RULES = {
         enforcesExpiry=False,
     ),
     "#authenticate": Rule(
-        effect=authenticate,
+        effect=_authenticate,
         notRPC="Authenticate request was malformatted",
         enforcesExpiry=False,
     ),

@@ -43,6 +43,7 @@ from agtwisted.streams.turns import Turns
 if TYPE_CHECKING:
     from agtwisted.protocol.upgrade import UpgradeRequest
     from agtwisted.server.server import AGServer
+    from agtwisted.server.tokengate import TokenGate
 
 log = Logger()
 
@@ -71,6 +72,7 @@ class AGServerSocket(SendingSocket):
         "_heartbeat",
         "_nextPing",
         "_handshakeTimer",
+        "_tokenGate",
     )
 
     AUTHENTICATED = AUTHENTICATED
@@ -99,6 +101,7 @@ class AGServerSocket(SendingSocket):
         self.exchange = server.exchange
         self.authentication: Authentication = NOBODY
         self._dialect = dialect
+        self._tokenGate: TokenGate | None = None
         self._channelSubscriptions: dict[str, bool] | None = None
         self._middlewareStreams: dict[str, MiddlewareStream] | None = None
         if handshakeStream is not None:

@@ -22,8 +22,9 @@ from agtwisted.server.authentication import (
     AuthInfo,
     isBadToken,
     signatureOptions,
-    validate,
 )
+from agtwisted.server.tokengate import gateOf, verifyFirst
+from agtwisted.sockets.socket import CONNECTING
 from agtwisted.streams.emitter import Event
 from agtwisted.v14.callbacks import Callback, call
 from agtwisted.v14.middleware import AUTHENTICATE, MiddlewareRequest
@@ -45,10 +46,15 @@ def processToken(socket: SCServerSocket, signedAuthToken: Any, processed: Proces
     Make a socket who its token says, if the token is good and middleware allows it; else it is nobody.
     """
 
-    def verified(info: AuthInfo) -> None:
-        _adopt(socket, info, processed)
+    def verified(info: AuthInfo | None) -> None:
+        if info is not None:
+            _adopt(socket, info, processed)
 
-    done: Deferred[Any] = Deferred.fromCoroutine(validate(socket, signedAuthToken)).addCallback(verified)
+    done: Deferred[None]
+    if socket.state == CONNECTING:
+        done = Deferred.fromCoroutine(verifyFirst(socket, signedAuthToken)).addCallback(verified)
+    else:
+        done = gateOf(socket).verifyInOrder(signedAuthToken, verified)
     done.addErrback(lambda failure: log.failure("Processing a token has failed.", failure))
 
 
