@@ -20,6 +20,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python import log as legacyLog
 
+from agtwisted import shortcuts
 from agtwisted.streams.turns import Turns
 
 log = Logger()
@@ -91,8 +92,10 @@ def useLeanPolling(reactor: IReactorTime, turns: Turns) -> bool:
     Let an C{epoll} reactor poll leaner.
 
     @param turns: whose end comes with the end of each poll.
-    @return: whether it is such a reactor, with the internals that this leans on.
+    @return: whether it is such a reactor, with the internals that this leans on, and L{agtwisted.shortcuts} allows it.
     """
+    if not shortcuts.mayBeTaken():
+        return False
     try:
         from twisted.internet.epollreactor import EPollReactor
     except ImportError:

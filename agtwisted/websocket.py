@@ -9,8 +9,8 @@ round it:
   - I{out}: frames are finished when they arrive here. If the TCP transport has nothing buffered, the kernel is offered
     them at once, which saves two rounds through the poller; what it does not take goes the ordinary way.
 
-Both lean on internals of Autobahn and Twisted, which are checked when this module is imported; if one is missing,
-everything takes the ordinary way.
+Both lean on internals of Autobahn and Twisted, which are checked when this module is imported; if one is missing, or if
+L{agtwisted.shortcuts} says so, everything takes the ordinary way.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from agtwisted import shortcuts
 from agtwisted.interfaces import ITransport
 from agtwisted.protocol.frames import BINARY, TEXT, frame, textFrame
 from agtwisted.protocol.httphead import MAXIMUM_HEAD, Head, checkUpgrade, parseHead
@@ -86,8 +87,8 @@ def _internalsAreThere() -> bool:
 
 
 #: Whether the fast paths may be taken at all; tests switch it off to show that they change nothing.
-fastPaths = _internalsAreThere()
-if not fastPaths:
+fastPaths = shortcuts.mayBeTaken() and _internalsAreThere()
+if shortcuts.mayBeTaken() and not fastPaths:
     log.warn("Autobahn or Twisted have changed inside: connections take the ordinary, slower path.")
 
 
@@ -203,7 +204,7 @@ class AGServerProtocol(WebSocketServerProtocol):
             receive(payload, False)
             if self.state != _OPEN:
                 return data[position:]
-        if position < end and data[position] != _FINAL_TEXT:
+        if position < end and _isUnusual(data[position : position + 2]):
             return data[position:]
         self._tail = data[position:]
         return b""
@@ -673,6 +674,11 @@ def _refusal(denied: HandshakeDenied) -> bytes:
         f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode("ascii") + body
+
+
+def _isUnusual(head: bytes) -> bool:
+    # Of a frame of which the first byte or two have come: it is no final text, or not masked.
+    return head[0] != _FINAL_TEXT or (len(head) == 2 and head[1] < 0x80)
 
 
 def _sendWithoutDelay(transport: Any) -> None:

@@ -5,6 +5,7 @@ The layers of the package: which module may import which.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,14 +34,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     # For brokers that are themselves SocketCluster clients.
     "brokers": BROKERS | {"client"},
     "v14": SERVER | {"server"},
-    "websocket": {"interfaces", "protocol", "options"},
+    "websocket": {"interfaces", "protocol", "options", "shortcuts"},
     "site": ALL_BUT_V14,
     "service": ALL_BUT_V14 | {"admin"},
     "usage": set(),
     "prometheus": ALL_BUT_V14,
     "admin": ALL_BUT_V14 | {"prometheus", "usage"},
     "testing": ALL_BUT_V14,
-    "process": {"streams"},
+    "process": {"streams", "shortcuts"},
+    "shortcuts": set(),
     "sparing": set(),
     "shortage": {"sparing"},
     "tap": ALL_BUT_V14 | {"v14", "process"},
@@ -167,6 +169,21 @@ def importers(wanted: str, root: Path = PACKAGE, everywhere: bool = True) -> set
     }
 
 
+#: What names version 14 of SocketCluster.
+VERSION14 = re.compile(r"v14\b|version\W?14\b|SocketCluster\W14\b|\bSC(Server|Socket|Exchange|Client)", re.IGNORECASE)
+
+
+def mentions(pattern: re.Pattern[str], root: Path = PACKAGE) -> set[str]:
+    """
+    Find the modules in whose source something stands, be it in a comment.
+
+    @param root: the folder of the package to look through.
+    @return: the names of the modules.
+    """
+    found = (path for path in root.rglob("*.py") if pattern.search(path.read_text(encoding="utf-8")))
+    return {moduleName(path, root) for path in found}
+
+
 class LayersTests(SynchronousTestCase):
     """
     The package keeps to its layers.
@@ -197,6 +214,14 @@ class LayersTests(SynchronousTestCase):
         """
         impure = importers("twisted") | importers("autobahn") | importers("time")
         self.assertEqual({module for module in impure if uses(module, "agtwisted.protocol")}, set())
+
+    def test_version14InItsPlace(self) -> None:
+        """
+        Nothing in the core knows that there is an API of version 14: it is named where it is made, where its dialect and
+        its options are, and where the command line and the face offer it.
+        """
+        parts = {partOf(module) for module in mentions(VERSION14)}
+        self.assertEqual(parts, {"v14", "protocol", "options", "tap", FACE})
 
 
 class CheckerTests(SynchronousTestCase):
@@ -270,6 +295,15 @@ class CheckerTests(SynchronousTestCase):
         A module that the table does not know is reported.
         """
         self.assertEqual(len(self.arrows("agtwisted.misc", "import os")), 1)
+
+    def test_mentioned(self) -> None:
+        """
+        Every way to name version 14 is seen, in code and in prose; names of the core are not taken for it.
+        """
+        for source in ("V14 = 1", "from agtwisted.v14 import x", "# as in version 14", '"SocketCluster 14"', "SCServer()"):
+            self.assertEqual(mentions(VERSION14, self.package(source)), {"agtwisted.websocket"}, source)
+        for source in ("AGServer()", "class SCError: pass", "version = 140", "# version 1"):
+            self.assertEqual(mentions(VERSION14, self.package(source)), set(), source)
 
     def test_reactor(self) -> None:
         """

@@ -19,6 +19,7 @@ from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from agtwisted import shortcuts
 from agtwisted.process import (
     endWell,
     heedSignals,
@@ -67,6 +68,7 @@ class LeanPollingTests(SynchronousTestCase):
         self.reactor: Any = EPollReactor()
         self.addCleanup(self.closeReactor)
         self.turns = Turns(self.reactor)
+        self.patch(shortcuts, "mayBeTaken", lambda: True)
         self.assertTrue(useLeanPolling(self.reactor, self.turns))
         near, self.far = socket.socketpair()
         self.addCleanup(self.far.close)
@@ -159,6 +161,24 @@ class LeanPollingTests(SynchronousTestCase):
         for reactor in (Clock(), mine, SelectReactor.__new__(SelectReactor)):
             self.assertFalse(useLeanPolling(reactor, self.turns))  # type: ignore[arg-type]
         for waker in mine._internalReaders:
+            waker.connectionLost(None)
+
+
+class OrdinaryPollingTests(SynchronousTestCase):
+    """
+    Without short cuts.
+    """
+
+    def test_forbidden(self) -> None:
+        """
+        A reactor is left as it is.
+        """
+        self.patch(shortcuts, "mayBeTaken", lambda: False)
+        reactor: Any = EPollReactor()
+        self.addCleanup(reactor._poller.close)
+        self.assertFalse(useLeanPolling(reactor, Turns(reactor)))
+        self.assertNotIn("doIteration", vars(reactor))
+        for waker in reactor._internalReaders:
             waker.connectionLost(None)
 
 

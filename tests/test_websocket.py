@@ -273,7 +273,7 @@ class FrameTests(WebSocketTestCase):
         Switch the fast paths on or off, and have a client that listens for what is received.
         """
         super().setUp()
-        self.assertTrue(websocket.fastPaths)
+        self.assertTrue(websocket._internalsAreThere())
         self.patch(websocket, "fastPaths", self.fast)
         self.client, self.socket = self.joined()
         self.received = self.values(self.socket.receiver("x"))
@@ -615,6 +615,7 @@ class DirectTests(WebSocketTestCase):
         """
         Join two sockets: one of the server's, and one of the test's.
         """
+        self.patch(websocket, "fastPaths", True)
         self.clock = WritersClock()
         self.server = self.makeServer()
         ours, self.peer = sockets.socketpair()
