@@ -129,6 +129,15 @@ class ServerOptions:
     outboundBufferGrace: float = option(
         2000, "float", "how long it may stay past that limit; at one and a half times the limit it may not at all", "ms"
     )
+    maxWaitingPongs: int | None = option(
+        60, "int", "WebSocket pongs that may wait for a client that pings and does not read; more close with 1008"
+    )
+    maxControlFrames: int | None = option(
+        200, "int", "WebSocket pings and pongs that a client may send in a second; more close with 1008"
+    )
+    maxSmallFragments: int | None = option(
+        1000, "int", "fragments of less than 64 bytes that one message may come in; more close with 1008"
+    )
 
     # ---- admission
     maxConnections: int | None = option(

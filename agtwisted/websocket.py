@@ -41,10 +41,11 @@ from zope.interface import implementer
 
 from agtwisted import shortcuts
 from agtwisted.interfaces import ITransport
-from agtwisted.protocol.frames import BINARY, TEXT, frame, textFrame
+from agtwisted.protocol.floods import FloodGuard, FloodLimits
+from agtwisted.protocol.frames import BINARY, PONG, TEXT, frame, textFrame
 from agtwisted.protocol.httphead import MAXIMUM_HEAD, Head, checkUpgrade, parseHead
 from agtwisted.protocol.masking import unmask
-from agtwisted.protocol.statuses import HUNG_UP, MESSAGE_TOO_BIG, NO_STATUS, closeFault
+from agtwisted.protocol.statuses import HUNG_UP, MESSAGE_TOO_BIG, NO_STATUS, POLICY_VIOLATION, closeFault
 from agtwisted.protocol.upgrade import HandshakeDenied, UpgradeRequest, forwardedFor
 
 log = Logger()
@@ -64,6 +65,13 @@ _TIME_TO_ASK = 2.0
 #: Bytes that are read at once. A buffer of the default size, 64 KiB, costs more to allocate than a small message to
 #: process.
 _READ_SIZE = 16384
+
+#: Frames that Autobahn parses in one turn: thousands fit into what is received at once, and others are to get their turn
+#: between them.
+_FRAMES_A_TURN = 256
+
+#: Seconds that a client which has been told off has to close its end; until then what it sends is thrown away.
+_LINGER = 5
 
 _FINAL_TEXT = 0x81
 
@@ -128,6 +136,11 @@ class AGServerProtocol(WebSocketServerProtocol):
     bytesReceived = 0
     current_frame: Any = None
     inside_message = False
+    #: How many frames Autobahn's parser has begun with in this turn, and whether there is more for the next.
+    _framesTaken = 0
+    _isBehind = False
+    #: Whether the socket wants the peer to wait.
+    _isPaused = False
 
     def __init__(self) -> None:
         """
@@ -140,6 +153,13 @@ class AGServerProtocol(WebSocketServerProtocol):
         Autobahn's validator, made when its parser first needs one.
         """
         return Utf8Validator()
+
+    @cached_property
+    def _floodGuard(self) -> FloodGuard:
+        """
+        What counts unusual frames, made with the first.
+        """
+        return FloodGuard(self.factory.floodLimits)
 
     # ---- receiving
 
@@ -208,6 +228,72 @@ class AGServerProtocol(WebSocketServerProtocol):
             return data[position:]
         self._tail = data[position:]
         return b""
+
+    def _dataReceived(self, data: bytes) -> None:
+        """
+        Let Autobahn parse, unless the client has been told off: then nothing that it sends has a meaning any more.
+        """
+        if self.failedByMe:
+            return
+        self._framesTaken = 0
+        super()._dataReceived(data)
+        if self.failedByMe:
+            self.data = b""
+        elif self._framesTaken >= _FRAMES_A_TURN and self.data and not self._isBehind:
+            self._isBehind = True
+            self.transport.pauseProducing()
+            self.factory.agServer.turns.callLater(0, self._catchUp)
+
+    def _catchUp(self) -> None:
+        """
+        Go on with what was left for another turn.
+        """
+        self._isBehind = False
+        if self.state != WebSocketProtocol.STATE_CLOSED:
+            if not self._isPaused:
+                self.transport.resumeProducing()
+            self._dataReceived(b"")
+
+    def processData(self) -> bool:
+        """
+        Take the next part of a frame.
+
+        @return: whether to go on now.
+        """
+        if self.failedByMe or (self._framesTaken >= _FRAMES_A_TURN and self.current_frame is None):
+            return False
+        return bool(super().processData())
+
+    def onFrameBegin(self) -> None:
+        """
+        The head of a frame has come through Autobahn's parser. Floods end here.
+        """
+        self._framesTaken += 1
+        frame = self.current_frame
+        if frame.opcode > 7:
+            if self._floodGuard.controlFrame(self.factory.agServer.wheel.seconds()):
+                self._limitPassed("maxControlFrames", "The client sends too many pings or pongs")
+                return
+        elif not (frame.fin and frame.opcode) and self._floodGuard.fragment(frame.length, bool(frame.opcode)):
+            self._limitPassed("maxSmallFragments", "The client sends a message in too many small fragments")
+            return
+        super().onFrameBegin()
+
+    def _limitPassed(self, limit: str, message: str) -> None:
+        if self.state == _OPEN:
+            self.factory.agServer.limitHit(limit, message, self._receiver)
+        self._fail_connection(POLICY_VIOLATION, message)
+
+    def onPing(self, payload: bytes) -> None:
+        """
+        Answer a ping, if the client reads the answers.
+        """
+        if self.state != _OPEN:
+            return
+        if self._floodGuard.pong(self._outbox is None or not self._outbox.isPaused):
+            self._limitPassed("maxWaitingPongs", "The client sends pings and does not read the pongs")
+        else:
+            self.sendData(frame(PONG, payload))
 
     def onMessageEnd(self) -> None:
         """
@@ -287,14 +373,15 @@ class AGServerProtocol(WebSocketServerProtocol):
         """
         self._isReadingOnce = False
         if self.state == _OPEN:
+            self._isPaused = True
             self.transport.pauseProducing()
 
     def resumeReading(self) -> None:
         """
         Go on reading.
         """
-        self._isReadingOnce = False
-        if self.state == _OPEN:
+        self._isReadingOnce = self._isPaused = False
+        if self.state == _OPEN and not self._isBehind:
             self.transport.resumeProducing()
 
     def readOnce(self) -> None:
@@ -386,6 +473,12 @@ class AGServerProtocol(WebSocketServerProtocol):
             self.succeedHandshake(self._subprotocol())
         else:
             self._succeedPlainly(self._subprotocol())
+
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: object = None) -> None:
+        """
+        Autobahn cannot make sense of the extensions that are offered. (It would say so with the client's own words.)
+        """
+        self._refuse(HandshakeDenied(400, "The extensions that are offered are not valid"))
 
     def _succeedPlainly(self, subprotocol: str | None) -> None:
         """
@@ -587,6 +680,7 @@ class AGServerProtocol(WebSocketServerProtocol):
             fault = closeFault(code, reasonRaw)
             if fault is not None:
                 self._fail_connection(fault)
+                self.dropConnection(abort=False)  # both have sent a close frame: the rest is the server's to do
                 return
             self.sendCloseFrame(code=code, reasonUtf8=reasonRaw, isReply=True)
             self._tell(NO_STATUS if code is None else code, (reasonRaw or b"").decode("utf-8"))
@@ -602,13 +696,27 @@ class AGServerProtocol(WebSocketServerProtocol):
         """
         if self.state == _OPEN:
             self.failedByMe = True
+            self.resumeReading()  # to see the peer go
+            self._unregisterOutbox()
+            self.closeHandshakeTimeout = _LINGER
             self.sendCloseFrame(code=code, reasonUtf8=None, isReply=False)
             log.debug("A peer has broken the WebSocket protocol: {reason}", reason=reason)
             if code == MESSAGE_TOO_BIG:
                 self.factory.agServer.limitHit("maxPayload", reason, self._receiver, isTold=True)
             self._tell(code, "")
+            self._closeOurEnd()
         elif self.state == _CLOSING:
             self.dropConnection(abort=False)
+
+    def _closeOurEnd(self) -> None:
+        """
+        Say nothing more. To close the connection at once, while the peer is still sending, would reset it, and the peer
+        might never see the close frame.
+        """
+        if isinstance(self.transport, ProtocolWrapper):
+            self.transport.loseConnection()  # TLS says its own goodbye, and waits for the peer's
+        else:
+            self.transport.loseWriteConnection()
 
     def _tell(self, code: int, reason: str) -> None:
         if self._receiver is not None:
@@ -753,6 +861,8 @@ class AGServerFactory(WebSocketServerFactory):
         self.longestFast = min(limit or _LONGEST_FAST, _LONGEST_FAST)
         self.maxMessagePayloadSize = limit
         self.maxFramePayloadSize = limit
+        options = self.agServer.options
+        self.floodLimits = FloodLimits(options.maxSmallFragments, options.maxControlFrames, options.maxWaitingPongs)
         self.failByDrop = False
         self.echoCloseCodeReason = True
         self.openHandshakeTimeout = 0

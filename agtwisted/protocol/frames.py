@@ -6,6 +6,7 @@ from __future__ import annotations
 
 TEXT = 0x1
 BINARY = 0x2
+PONG = 0xA
 FIN = 0x80
 RSV1 = 0x40
 
@@ -26,7 +27,7 @@ def textFrame(payload: bytes) -> bytes:
 
 def frame(opcode: int, payload: bytes, *, compressed: bool = False) -> bytes:
     """
-    @param opcode: L{TEXT} or L{BINARY}.
+    @param opcode: L{TEXT}, L{BINARY} or L{PONG}.
     @param compressed: whether the payload was deflated (RFC 7692).
     @return: one final, unmasked frame.
     """

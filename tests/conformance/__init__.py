@@ -1,0 +1,3 @@
+"""
+Conformance to the WebSocket protocol: the Autobahn TestSuite against an echo endpoint on agtwisted's own protocol class.
+"""
