@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
+from errno import EAGAIN, EWOULDBLOCK
 from functools import cached_property
 from hashlib import sha1
 from http import HTTPStatus
@@ -32,6 +33,7 @@ from twisted.internet.address import IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.tcp import Connection
 from twisted.logger import Logger
@@ -73,6 +75,8 @@ _FRAMES_A_TURN = 256
 #: Seconds that a client which has been told off has to close its end; until then what it sends is thrown away.
 _LINGER = 5
 
+_NOTHING_THERE = (EAGAIN, EWOULDBLOCK)
+
 _FINAL_TEXT = 0x81
 
 _OPEN = WebSocketProtocol.STATE_OPEN
@@ -86,11 +90,12 @@ def _internalsAreThere() -> bool:
     """
     connection = FileDescriptor(reactor=object())  # type: ignore[arg-type]
     parser = ("_dataReceived", "processData", "_connectionMade", "_fail_connection", "sendCloseFrame", "sendData")
-    buffers = ("dataBuffer", "_tempDataBuffer", "connected", "disconnecting")
+    buffers = ("dataBuffer", "_tempDataBuffer")
     return (
         all(hasattr(WebSocketServerProtocol, name) for name in (*parser, "succeedHandshake", "_parseExtensionsHeader"))
         and all(hasattr(connection, name) for name in buffers)
         and hasattr(Connection, "TLS")
+        and hasattr(Connection, "doRead")
     )
 
 
@@ -117,6 +122,10 @@ class AGServerProtocol(WebSocketServerProtocol):
     _isLost = False
     #: Whether the connection has been opened and nothing has come through it yet.
     _isNew = False
+    #: Whether the next read is likely to be usual: nothing is unfinished, and nothing is to be done before it.
+    _isUsual = False
+    #: The longest payload of a message that is taken without further ado.
+    _longestShort = 125
     #: Reading is paused, but for what comes next.
     _isReadingOnce = False
     #: The producer of what is sent, and whether the transport knows it.
@@ -163,11 +172,45 @@ class AGServerProtocol(WebSocketServerProtocol):
 
     # ---- receiving
 
+    def _read(self) -> Exception | None:
+        """
+        Take the place of the transport's C{doRead}, which takes more steps for the same.
+
+        @return: why the connection is gone, C{None} if it is not.
+        """
+        if self._directTransport is None:
+            return Connection.doRead(self.transport)
+        try:
+            data = self._directTransport.socket.recv(_READ_SIZE)
+        except OSError as error:
+            return None if error.errno in _NOTHING_THERE else CONNECTION_LOST
+        if not data:
+            return CONNECTION_DONE
+        self.dataReceived(data)
+        return None
+
     def dataReceived(self, data: bytes) -> None:
         """
         Take frames straight from what was received as far as they are usual, and leave the rest to Autobahn.
         """
         self.bytesReceived += len(data)
+        length = len(data) - 6
+        if (
+            self._isUsual
+            and self.state == _OPEN
+            and 0 < length <= self._longestShort
+            and data[0] == _FINAL_TEXT
+            and data[1] == length + 128
+        ):
+            # The most usual of all: one short message and nothing else.
+            self._receiver.messageReceived(unmask(data[2:6], data[6:]), False)
+        else:
+            self._takeUnusual(data)
+
+    def _takeUnusual(self, data: bytes) -> None:
+        """
+        Take whatever has come, with what it completes.
+        """
         if self._isNew:
             # Those who hear of the new socket are to listen when its first message is processed.
             self._isNew = False
@@ -177,17 +220,17 @@ class AGServerProtocol(WebSocketServerProtocol):
             self.transport.pauseProducing()
         if self._tail:
             data, self._tail = self._tail + data, b""
-        if (
-            fastPaths
-            and self.state == _OPEN
-            and not self.data
-            and self.current_frame is None
-            and not self.inside_message
-        ):
+        if self.state == _OPEN and self._isParserIdle():
             data = self._takeFrames(data)
-            if not data:
-                return
-        self._dataReceived(data)
+        if data:
+            self._dataReceived(data)
+        self._isUsual = not self._tail and not self._isNew and self._isParserIdle()
+
+    def _isParserIdle(self) -> bool:
+        """
+        @return: whether the fast path may be taken: Autobahn's parser is not in the middle of something.
+        """
+        return fastPaths and not self.data and self.current_frame is None and not self.inside_message
 
     def _takeFrames(self, data: bytes) -> bytes:
         """
@@ -198,7 +241,7 @@ class AGServerProtocol(WebSocketServerProtocol):
         position, end = 0, len(data)
         receive = self._receiver.messageReceived
         longest = self.factory.longestFast
-        while end - position >= 6:
+        while position + 6 <= end:
             if data[position] != _FINAL_TEXT:
                 return data[position:]
             length = data[position + 1] - 128
@@ -219,9 +262,8 @@ class AGServerProtocol(WebSocketServerProtocol):
                 if length > _LONGEST_TAIL:
                     return data[position:]
                 break
-            payload = unmask(data[start - 4 : start], data[start:stop]) if length else b""
             position = stop
-            receive(payload, False)
+            receive(unmask(data[start - 4 : start], data[start:stop]), False)
             if self.state != _OPEN:
                 return data[position:]
         if position < end and _isUnusual(data[position : position + 2]):
@@ -325,31 +367,26 @@ class AGServerProtocol(WebSocketServerProtocol):
 
     def write(self, data: bytes) -> None:
         """
-        Send finished frames.
+        Send finished frames: offer them to the kernel at once, if nothing waits for it, else to the transport.
         """
-        if self.state == _OPEN:
-            self._offer(data)
-
-    def _offer(self, data: bytes) -> None:
-        """
-        Offer data to the kernel at once, if nothing waits for it there, else to the transport.
-        """
+        if self.state != _OPEN and self.state != _CONNECTING:
+            return
         transport = self._directTransport
-        if (
-            transport is not None
-            and not transport.dataBuffer
-            and not transport._tempDataBuffer
-            and transport.connected
-            and not transport.disconnecting
-        ):
-            try:
-                sent = transport.socket.send(data)
-            except OSError:
-                # Full, or broken: the transport finds out which, and deals with it.
-                sent = 0
-            if sent == len(data):
-                return
-            data = data[sent:]
+        if transport is None or transport.dataBuffer or transport._tempDataBuffer:
+            self._writeBehind(data)
+            return
+        try:
+            sent = transport.socket.send(data)
+        except OSError:
+            # Full, or broken: the transport finds out which, and deals with it.
+            sent = 0
+        if sent != len(data):
+            self._writeBehind(data[sent:])
+
+    def _writeBehind(self, data: bytes) -> None:
+        """
+        Send data the ordinary way, behind what waits.
+        """
         if self._outbox is not None and not self._isOutboxRegistered:
             self._isOutboxRegistered = True
             self.transport.registerProducer(self._outbox, True)
@@ -391,6 +428,7 @@ class AGServerProtocol(WebSocketServerProtocol):
         if self.state == _OPEN:
             self.transport.resumeProducing()
             self._isReadingOnce = True
+            self._isUsual = False
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         """
@@ -398,7 +436,7 @@ class AGServerProtocol(WebSocketServerProtocol):
         """
         if self._receiver is not None:
             self._receiver.flush()
-        self._offer(data)
+        self.write(data)
 
     # ---- the WebSocket handshake
 
@@ -486,7 +524,7 @@ class AGServerProtocol(WebSocketServerProtocol):
         """
         accepted = b64encode(sha1(self._wskey.encode("ascii") + self._WS_MAGIC).digest())
         chosen = b"" if subprotocol is None else b"\r\nSec-WebSocket-Protocol: " + subprotocol.encode("latin-1")
-        self._offer(_SWITCHING + accepted + chosen + b"\r\n\r\n")
+        self.write(_SWITCHING + accepted + chosen + b"\r\n\r\n")
         self.websocket_protocol_in_use = subprotocol
         self.state = _OPEN
         self.onOpen()
@@ -540,7 +578,7 @@ class AGServerProtocol(WebSocketServerProtocol):
             self.dropConnection(abort=True)
         else:
             # At once: when descriptors run out, the end of the turn may be too late.
-            self._offer(_refusal(self._visit.denied))
+            self.write(_refusal(self._visit.denied))
             self.state = WebSocketProtocol.STATE_CLOSED
             self.transport.connectionLost(Failure(ConnectionAborted()))
 
@@ -572,9 +610,15 @@ class AGServerProtocol(WebSocketServerProtocol):
         This protocol is done with the connection, which goes on without it.
         """
         self.state = WebSocketProtocol.STATE_CLOSED
+        self._stopReadingDirectly()
         self.factory.countConnections -= 1
         self._cancelUpgradeTimer()
         self._visit.completed()
+
+    def _stopReadingDirectly(self) -> None:
+        if self._directTransport is not None:
+            self._directTransport.__dict__.pop("doRead", None)
+            self._directTransport = None
 
     def connectionMade(self) -> None:
         """
@@ -587,6 +631,7 @@ class AGServerProtocol(WebSocketServerProtocol):
             _sendWithoutDelay(transport)
             if fastPaths and not transport.TLS:
                 self._directTransport = transport
+                transport.doRead = self._read  # type: ignore[assignment]
         self._visit = visit = self.factory.agServer.admission.enterThrough(transport)
         if visit.denied is None:
             self._upgradeTimer = self.factory.startTimer(self._upgradeTimedOut)
@@ -605,7 +650,7 @@ class AGServerProtocol(WebSocketServerProtocol):
         self.state = WebSocketProtocol.STATE_CLOSED
         self._tell(HUNG_UP, "")
         self._receiver = None
-        self._directTransport = None
+        self._stopReadingDirectly()
         self._isLost = True
         waiting, self._whenLost = self._whenLost, ()
         for done in waiting:
@@ -656,6 +701,7 @@ class AGServerProtocol(WebSocketServerProtocol):
         """
         Drop the connection at once.
         """
+        self._stopReadingDirectly()
         self.wasClean = False
         self.wasNotCleanReason = "it was terminated"
         self._closeConnection(abort=True)
@@ -853,6 +899,7 @@ class AGServerFactory(WebSocketServerFactory):
         defaults = dict(vars(model))
         for name in ("factory", "is_open", "is_closed", "utf8validator"):
             del defaults[name]
+        defaults["_longestShort"] = min(self.longestFast, AGServerProtocol._longestShort)
         defaults["perMessageCompressionAccept"] = staticmethod(self.perMessageCompressionAccept)
         return defaults
 

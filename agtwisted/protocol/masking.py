@@ -7,8 +7,10 @@ translation table are.
 
 from __future__ import annotations
 
-#: From this length on the tables are faster.
+#: From this length on the tables are faster; it is that of 32 masks.
 _TABLES_FROM = 128
+
+_fromBytes = int.from_bytes
 
 #: For each mask byte, what every byte becomes.
 _TABLES = tuple(bytes(byte ^ mask for byte in range(256)) for mask in range(256))
@@ -21,8 +23,8 @@ def unmask(mask: bytes, payload: bytes) -> bytes:
     """
     length = len(payload)
     if length < _TABLES_FROM:
-        repeated = int.from_bytes((mask * ((length + 3) >> 2))[:length], "little")
-        return (int.from_bytes(payload, "little") ^ repeated).to_bytes(length, "little")
+        repeated = _fromBytes((mask * 32)[:length], "little")
+        return (_fromBytes(payload, "little") ^ repeated).to_bytes(length, "little")
     plain = bytearray(payload)
     for offset in range(4):
         plain[offset::4] = plain[offset::4].translate(_TABLES[mask[offset]])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -46,18 +46,20 @@ class Authentication:
     @ivar state: L{AUTHENTICATED} or L{UNAUTHENTICATED}.
     @ivar token: the token's data.
     @ivar signed: the token as it travels.
+    @ivar expiry: when the token's time is over, in seconds of the wall clock; C{None} if it has no end.
     """
 
     state: str
     token: Any = None
     signed: str | None = None
+    expiry: float | None = field(init=False)
 
-    @property
-    def expiry(self) -> Any:
+    def __post_init__(self) -> None:
         """
-        When the token's time is over, in seconds of the wall clock; C{None} if it has no end.
+        Keep at hand what every message asks for.
         """
-        return self.token.get("exp") if isinstance(self.token, dict) else None
+        expiry = self.token.get("exp") if isinstance(self.token, dict) else None
+        object.__setattr__(self, "expiry", expiry if isinstance(expiry, (int, float)) else None)
 
 
 #: Nobody.

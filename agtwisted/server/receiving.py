@@ -94,6 +94,7 @@ class ReceivingSocket(MiddlewareSocket):
             return None
 
     def _askRawMiddleware(self, payload: bytes, isBinary: bool) -> Waiting:
+        self._unprocessedCount += 1
         action = AGAction(AGAction.MESSAGE, self._whole, data=self.server.wire.text(payload, isBinary))
         done: Deferred[None] = Deferred()
         decided = partial(self._rawDecided, payload, isBinary, done)
@@ -102,9 +103,8 @@ class ReceivingSocket(MiddlewareSocket):
 
     def _rawDecided(self, payload: bytes, isBinary: bool, done: Deferred[None], verdict: Verdict) -> None:
         waiting: Waiting = None
-        if isinstance(verdict, Blocked):
-            self.inboundProcessedMessageCount += 1
-        else:
+        self._unprocessedCount -= 1
+        if not isinstance(verdict, Blocked):
             message = verdict.data
             if message is not NO_DATA:
                 isBinary = not isinstance(message, str)
@@ -160,7 +160,6 @@ class ReceivingSocket(MiddlewareSocket):
 
         @raise Disconnect: the connection has to end.
         """
-        self.inboundProcessedMessageCount += 1
         if self.state == CONNECTING:
             # Those who have heard of the new socket, perhaps while timers ran, listen before its first message.
             self.turns.wakeNow()
@@ -221,10 +220,10 @@ class ReceivingSocket(MiddlewareSocket):
         event = packet.get("event")
         if event.__class__ is not str:
             return False
-        server = self.server
         callId = packet.get("cid")
         isRPC = callId.__class__ is int or callId.__class__ is float
         demux = self._procedureDemux if isRPC else self._receiverDemux
+        server = self.server
         if demux is None or INBOUND in server.middleware or (stream := demux.streams.get(event)) is None:
             return False
         if stream is not self._woken:
@@ -237,10 +236,7 @@ class ReceivingSocket(MiddlewareSocket):
             return False
         value = packet.get("data")
         if isRPC:
-            if server.requestCreator is None:
-                value = AGRequest(self, callId, event, value)  # type: ignore[arg-type]
-            else:
-                value = server.requestCreator(self, callId, event, value)
+            value = (server.requestCreator or AGRequest)(self, callId, event, value)  # type: ignore[arg-type]
         backlog = stream.write(value)
         if backlog > 1:
             self.written(stream, backlog, len(payload))

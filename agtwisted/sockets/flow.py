@@ -26,9 +26,21 @@ class InboundFlow:
     Decides whether a socket's transport is read.
 
     @ivar isPaused: whether it is not.
+    @ivar highWater: so many messages may wait before reading stops.
+    @ivar lowWater: so many messages may wait when reading goes on.
+    @ivar highWaterBytes: so many bytes may wait before reading stops.
     """
 
-    __slots__ = ("isPaused", "highWater", "highWaterBytes", "_transport", "_reasons", "_behind", "_awaitsAnswers")
+    __slots__ = (
+        "isPaused",
+        "highWater",
+        "lowWater",
+        "highWaterBytes",
+        "_transport",
+        "_reasons",
+        "_behind",
+        "_awaitsAnswers",
+    )
 
     def __init__(self, transport: Any, highWater: int, highWaterBytes: int) -> None:
         """
@@ -38,18 +50,12 @@ class InboundFlow:
         """
         self.isPaused = False
         self.highWater = highWater
+        self.lowWater = highWater // 4
         self.highWaterBytes = highWaterBytes
         self._transport = transport
         self._reasons = 0
         self._behind = 0
         self._awaitsAnswers = False
-
-    @property
-    def lowWater(self) -> int:
-        """
-        So many messages may wait when reading goes on.
-        """
-        return self.highWater // 4
 
     def outboundChanged(self, isPaused: bool) -> None:
         """

@@ -72,24 +72,29 @@ class Outbox:
         """
         Send a frame with this turn's others.
         """
+        frames = self.frames
         if self.isPaused:
-            self.frames.append(frame)
+            frames.append(frame)
             self.waitingBytes += len(frame)
             self._sender.outboxGrown(self.waitingBytes)
             return
-        if not self.frames:
+        if not frames:
             self._turns.flush(self.flush)
-        self.frames.append(frame)
+        frames.append(frame)
 
     def flush(self) -> None:
         """
         Write what waits, as far as the peer reads.
         """
         frames = self.frames
-        if not frames or self.isPaused:
+        if self.isPaused or not frames:
             return
-        data = frames[0] if len(frames) == 1 else b"".join(frames)
-        if len(data) > _PORTION and len(frames) > 1:
+        if len(frames) == 1:
+            self.sentCount += 1
+            self._transport.write(frames.pop())
+            return
+        data = b"".join(frames)
+        if len(data) > _PORTION:
             self._writePortions(frames)
             return
         self.frames = []

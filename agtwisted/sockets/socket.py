@@ -57,7 +57,6 @@ class AGSocket(SocketStreams):
     @ivar id: what tells this connection from all others.
     @ivar state: C{"connecting"}, C{"open"} or C{"closed"}.
     @ivar inboundReceivedMessageCount: how many messages have come.
-    @ivar inboundProcessedMessageCount: how many of them have been taken in hand.
     @ivar unansweredCount: how many calls of the other side the application has and has not answered.
     """
 
@@ -65,9 +64,9 @@ class AGSocket(SocketStreams):
         "id",
         "state",
         "inboundReceivedMessageCount",
-        "inboundProcessedMessageCount",
         "lastHeard",
         "unansweredCount",
+        "_unprocessedCount",
         "_surroundings",
         "_seconds",
         "_transport",
@@ -99,7 +98,7 @@ class AGSocket(SocketStreams):
         self.id = id
         self.state = CONNECTING
         self.inboundReceivedMessageCount = 0
-        self.inboundProcessedMessageCount = 0
+        self._unprocessedCount = 0
         self.unansweredCount = 0
         self._surroundings = surroundings
         self._seconds = surroundings.wheel.seconds
@@ -183,11 +182,13 @@ class AGSocket(SocketStreams):
         """
         Process a message behind those that have to wait.
         """
+        self._unprocessedCount += 1
         self._queuedBytes += len(payload)
         self._inbound.run(partial(self._processQueued, payload, isBinary))
         self._inboundFlow().queueChanged(len(self._inbound), self._queuedBytes)
 
     def _processQueued(self, payload: bytes, isBinary: bool) -> Waiting:
+        self._unprocessedCount -= 1
         self._queuedBytes -= len(payload)
         self._inboundFlow().queueChanged(len(self._inbound), self._queuedBytes)
         return self._processMessage(payload, isBinary)
@@ -206,7 +207,7 @@ class AGSocket(SocketStreams):
         """
         if backlog <= 1:
             return
-        flow = self._inboundFlow()
+        flow = self._flow or self._inboundFlow()
         if backlog > flow.lowWater or backlog * size > flow.highWaterBytes:
             flow.consumerBehind(stream, backlog, size)
 
@@ -232,7 +233,14 @@ class AGSocket(SocketStreams):
         """
         @return: how many messages have come and not been taken in hand yet.
         """
-        return self.inboundReceivedMessageCount - self.inboundProcessedMessageCount
+        return self._unprocessedCount
+
+    @property
+    def inboundProcessedMessageCount(self) -> int:
+        """
+        How many of the messages that have come have been taken in hand.
+        """
+        return self.inboundReceivedMessageCount - self._unprocessedCount
 
     def closeInput(self) -> None:
         """
@@ -247,7 +255,7 @@ class AGSocket(SocketStreams):
         Take no more messages, and drop those that wait.
         """
         self._isInputClosed = True
-        self.inboundProcessedMessageCount += len(self._inbound.abandon())
+        self._unprocessedCount -= len(self._inbound.abandon())
         self._queuedBytes = 0
         if self._inboundMessageStream is not None:
             self._inboundMessageStream.kill()

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from types import coroutine
 from typing import Any, Generic, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from agtwisted.errors import InvalidActionError, TimeoutError
 from agtwisted.streams.turns import Turns, defaultTurns
+from agtwisted.streams.wakeup import WakeUp
 
 T = TypeVar("T")
 
@@ -62,56 +64,6 @@ class _End:
         self.value = value
 
 
-class _WakeUp(Deferred[None]):
-    """
-    What a waiting consumer loop awaits: a Deferred that is used again for every wait.
-
-    Waking a coroutine through an ordinary Deferred costs several times what taking a value does, nearly all of it for
-    a callback chain that a loop has no use for. This one holds exactly one callback and calls it.
-    """
-
-    def __init__(self, cancelled: Callable[[], object]) -> None:
-        super().__init__()
-        self._cancelled = cancelled
-        self._callback: Callable[..., object] | None = None
-        self._arguments: tuple[Any, ...] = ()
-
-    @property
-    def isAwaited(self) -> bool:
-        """
-        Whether a loop waits for it, also when it is due already.
-        """
-        return self._callback is not None
-
-    def addBoth(self, callback: Any, *args: Any, **kw: Any) -> Any:
-        """
-        Remember whom to wake. Only the machinery that runs a coroutine calls this, once for each wait.
-        """
-        self._callback = callback
-        self._arguments = args
-        return self
-
-    def fire(self, result: object = None) -> None:
-        """
-        Wake the loop, with C{None} or with a failure that is raised in it.
-        """
-        callback, arguments = self._callback, self._arguments
-        if callback is not None:
-            self._callback = None
-            self._arguments = ()
-            callback(result, *arguments)
-
-    def cancel(self) -> None:
-        """
-        The coroutine that waits here was cancelled.
-        """
-        self._cancelled()
-        self.fire(Failure(CancelledError()))
-
-    def __await__(self) -> Generator[Any, None, None]:
-        yield self
-
-
 class Consumer(Generic[T]):
     """
     One reader of a stream, which buffers for it from its creation on.
@@ -146,7 +98,7 @@ class Consumer(Generic[T]):
         # ready to be taken, from its end.
         self._written: list[T | _End] = []
         self._ready: list[T | _End] = []
-        self._wakeUp: _WakeUp | None = None
+        self._wakeUp: WakeUp | None = None
         self._isWaiting = False
         self._timer: IDelayedCall | None = None
         self._below: tuple[int, Callable[[], object]] | None = None
@@ -206,13 +158,13 @@ class Consumer(Generic[T]):
             return IterationResult(item.value, True)
         return IterationResult(item, False)
 
-    def _waiting(self) -> _WakeUp:
+    def _waiting(self) -> WakeUp:
         """
         @return: what to await while there is nothing to take. It may wake in vain.
         """
         wakeUp = self._wakeUp
         if wakeUp is None:
-            wakeUp = self._wakeUp = _WakeUp(self._cancelled)
+            wakeUp = self._wakeUp = WakeUp(self._cancelled)
         elif wakeUp.isAwaited:
             raise InvalidActionError(f"Consumer {self.id} is already waiting for a value")
         if not self.isAlive:
@@ -228,7 +180,7 @@ class Consumer(Generic[T]):
         self.return_()
         self._isWaiting = False
         assert self._wakeUp is not None
-        self._wakeUp.fire(Failure(TimeoutError("Stream consumer iteration timed out")))
+        self._wakeUp.fail(Failure(TimeoutError("Stream consumer iteration timed out")))
 
     def _cancelled(self) -> None:
         self._isWaiting = False
@@ -317,11 +269,15 @@ class ConsumerLoop(Generic[T]):
     def __aiter__(self) -> ConsumerLoop[T]:
         return self
 
-    async def __anext__(self) -> T:
+    @coroutine
+    def __anext__(self) -> Generator[Any, Any, T]:
         consumer = self._consumer
         while not (consumer._ready or consumer._written):
-            await consumer._waiting()
-        item = (consumer._ready or consumer._turnOver()).pop()
+            yield consumer._waiting()
+        if not consumer._ready and len(consumer._written) == 1:
+            item = consumer._written.pop()
+        else:
+            item = (consumer._ready or consumer._turnOver()).pop()
         if consumer._below is not None:
             consumer._taken()
         if item.__class__ is _End:
@@ -437,8 +393,8 @@ class WritableConsumableStream(ConsumableStream[T]):
             written.append(value)
             if consumer._isWaiting:
                 consumer._wakeSoon()
-            elif len(written) > 1:
-                backlog = max(backlog, len(written) + len(consumer._ready))
+            elif len(written) > 1 and (waiting := len(written) + len(consumer._ready)) > backlog:
+                backlog = waiting
         return backlog
 
     def close(self, value: object = None) -> None:

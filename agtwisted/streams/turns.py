@@ -30,7 +30,7 @@ class Turns:
     Runs jobs at the end of the reactor's turn: first all wake-ups (and those that they cause), then all flushes.
     """
 
-    __slots__ = ("_reactor", "_wakeUps", "_settling", "_flushes", "_call", "_running", "_isWaking")
+    __slots__ = ("_reactor", "_wakeUps", "_settling", "_flushes", "_call", "_isDue", "_isWaking")
 
     def __init__(self, reactor: IReactorTime) -> None:
         """
@@ -41,7 +41,8 @@ class Turns:
         self._settling: list[Callable[[], object]] = []
         self._flushes: list[Callable[[], object]] = []
         self._call: IDelayedCall | None = None
-        self._running = False
+        #: Whether the end of the turn will come, without anything more being done for it.
+        self._isDue = False
         self._isWaking = False
 
     def getBackpressure(self) -> int:
@@ -62,7 +63,7 @@ class Turns:
         Run C{job} with the wake-ups of this turn.
         """
         self._wakeUps.append(job)
-        if self._call is None:
+        if not self._isDue:
             self._schedule()
 
     def flush(self, job: Callable[[], object]) -> None:
@@ -70,7 +71,7 @@ class Turns:
         Run C{job} after the wake-ups of this turn.
         """
         self._flushes.append(job)
-        if self._call is None:
+        if not self._isDue:
             self._schedule()
 
     def wakeNow(self) -> None:
@@ -91,7 +92,7 @@ class Turns:
         """
         done: Deferred[None] = Deferred()
         self._settling.append(lambda: done.callback(None))
-        if self._call is None:
+        if not self._isDue:
             self._schedule()
         return done
 
@@ -124,32 +125,33 @@ class Turns:
         if self._wakeUps:
             # Timers have run since the last turn: what they woke comes before what comes in.
             self.wakeNow()
-        self._running = True
+        self._isDue = True
 
     def end(self) -> None:
         """
         The turn that was begun has ended.
         """
-        self._running = False
-        if self._wakeUps or self._settling or self._flushes:
+        if self._wakeUps or self._flushes or self._settling:
             self._turnEnded()
+        else:
+            self._isDue = self._call is not None
 
     def _schedule(self) -> None:
-        if not self._running:
-            self._call = self._reactor.callLater(0, self._turnEnded)
+        self._isDue = True
+        self._call = self._reactor.callLater(0, self._turnEnded)
 
     def _turnEnded(self) -> None:
         if self._call is not None:
             if self._call.active():
                 self._call.cancel()
             self._call = None
-        self._running = True
+        self._isDue = True
         try:
             self._runWakeUps()
             jobs, self._flushes = self._flushes, []
             self._runAll(jobs)
         finally:
-            self._running = False
+            self._isDue = False
         if self._wakeUps or self._settling or self._flushes:
             self._schedule()
 

@@ -108,7 +108,6 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         return self._dialect.isCallId(callId)
 
     def _takeMessage(self, payload: bytes, isBinary: bool) -> Waiting:
-        self.inboundProcessedMessageCount += 1
         wire = self.server.wire
         if self._callbacks is not None and "message" in self._callbacks:
             self.notify("message", wire.text(payload, isBinary))

@@ -97,7 +97,6 @@ class Socket(AGSocket):
         super().emitError(error)
 
     def _processMessage(self, payload: bytes, isBinary: bool) -> Waiting:
-        self.inboundProcessedMessageCount += 1
         self.processed.append(payload)
         if not payload.startswith(b"wait"):
             return None
