@@ -90,8 +90,10 @@ class Outbox:
         if self.isPaused or not frames:
             return
         if len(frames) == 1:
+            data = frames.pop()
             self.sentCount += 1
-            self._transport.write(frames.pop())
+            self.sentBytes += len(data)
+            self._transport.write(data)
             return
         data = b"".join(frames)
         if len(data) > _PORTION:
