@@ -99,6 +99,13 @@ class ServerOptions:
     authDefaultExpiry: float = option(86400, "int", "life of a token that is given none", "seconds")
     authAlgorithm: str | None = option(None, "str", "algorithm that signs, the only one accepted: HS256, RS256, ...")
     authVerifyAlgorithms: list[str] | None = option(None, "list", "algorithms accepted, separated by commas")
+    authExpiryMode: str = option(
+        "onUse",
+        "str",
+        "when the end of a token takes effect: with the next message or pong of its client, or at its second, perhaps "
+        "with the subscriptions that were made under it",
+        choices=("onUse", "deauthenticate", "deauthenticateAndUnsubscribe"),
+    )
     maxTokenLength: int | None = option(
         65536, "int", "longest token that is looked at; longer ones are bad", "characters"
     )

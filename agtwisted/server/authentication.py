@@ -88,6 +88,23 @@ def isExpired(token: Any) -> bool:
     return isinstance(expiry, (int, float)) and time.time() > expiry
 
 
+def wallClock() -> float:
+    """
+    @return: the time that expiry is measured by: seconds since 1970.
+    """
+    return time.time()
+
+
+def become(socket: AGServerSocket, authentication: Authentication) -> None:
+    """
+    Replace who a socket is: the one place where that changes.
+    """
+    socket.authentication = authentication
+    tokenExpiry = socket.server.tokenExpiry
+    if tokenExpiry is not None:
+        tokenExpiry.authenticationChanged(socket)
+
+
 def tokenError(error: Exception) -> SCError:
     """
     @param error: what verifying a token failed with.
@@ -158,13 +175,13 @@ async def adopt(socket: AGServerSocket, info: AuthInfo) -> None:
     @raise Exception: the token's fault, or what middleware blocked it with; the socket is then nobody.
     """
     if info.authTokenError is not None:
-        socket.authentication = NOBODY
+        become(socket, NOBODY)
         if info.signedAuthToken is not None:
             socket.emitError(info.authTokenError)
             if isBadToken(info.authTokenError):
                 _emitBadToken(socket, info.authTokenError, info.signedAuthToken)
         raise info.authTokenError
-    socket.authentication = Authentication(AUTHENTICATED, info.authToken, info.signedAuthToken)
+    become(socket, Authentication(AUTHENTICATED, info.authToken, info.signedAuthToken))
     if not socket.server.hasMiddleware(INBOUND):
         return
     action = AGAction(
@@ -174,7 +191,7 @@ async def adopt(socket: AGServerSocket, info: AuthInfo) -> None:
         await socket.server.pass_(socket.middlewareInboundStream, action, socket)
     except Blocked as blocked:
         # The reference forgets to clear the signed token here.
-        socket.authentication = NOBODY
+        become(socket, NOBODY)
         if isBadToken(blocked.error):
             _emitBadToken(socket, blocked.error, info.signedAuthToken)
         raise
@@ -233,7 +250,7 @@ def deauthenticateSelf(socket: AGServerSocket) -> None:
     Make a socket nobody, without telling the client.
     """
     old, server = socket.authentication, socket.server
-    socket.authentication = NOBODY
+    become(socket, NOBODY)
     if old.state != UNAUTHENTICATED:
         change = {"oldAuthState": old.state, "newAuthState": UNAUTHENTICATED}
         socket.emitEvent("authStateChange", **change)
@@ -284,7 +301,7 @@ async def setAuthToken(
     oldState = socket.authState
     token = deepcopy(data)
     options = signatureOptions(socket, token, options)
-    socket.authentication = Authentication(AUTHENTICATED, token, socket.signedAuthToken)
+    become(socket, Authentication(AUTHENTICATED, token, socket.signedAuthToken))
     try:
         signed = await maybeDeferred(socket.server.auth.signToken, token, socket.server.signatureKey, **options)
     except Exception as error:
@@ -292,7 +309,7 @@ async def setAuthToken(
         socket.end(SIGNING_FAILED, describe(error), None)
         raise
     if socket.authToken is token:
-        socket.authentication = Authentication(AUTHENTICATED, token, signed)
+        become(socket, Authentication(AUTHENTICATED, token, signed))
         socket.emitEvent("authTokenSigned", signedAuthToken=signed)
     triggerAuthenticationEvents(socket, oldState)
     if rejectOnFailedDelivery:

@@ -43,6 +43,7 @@ from agtwisted.server.middleware import (
 from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.server.stalls import StallWatch
 from agtwisted.server.statistics import statistics
+from agtwisted.server.tokenexpiry import expiryFor
 from agtwisted.sockets.socket import CLOSED
 from agtwisted.sockets.wheel import Wheel
 from agtwisted.streams.emitter import AsyncStreamEmitter
@@ -74,6 +75,8 @@ class AGServer(AsyncStreamEmitter):
     @ivar stalls: how long the reactor was kept from its work, while somebody watches; an L{agtwisted.service.AGService}
         does.
     @ivar startedAt: when it was started, in seconds of the monotonic clock; C{None} before.
+    @ivar tokenExpiry: what ends tokens at their second, L{agtwisted.server.tokenexpiry.TokenExpiry}; C{None} if they end
+        when they are used (option C{authExpiryMode}).
     @ivar requestCreator: makes the requests of calls, C{None} for L{agtwisted.AGRequest}.
     @ivar auth: signs and verifies tokens.
     @ivar codec: encodes and decodes messages.
@@ -158,6 +161,7 @@ class AGServer(AsyncStreamEmitter):
         if options.authAlgorithm is not None:
             self.defaultSignatureOptions["algorithm"] = options.authAlgorithm
         self.auth: Any = options.authEngine or AuthEngine()
+        self.tokenExpiry = expiryFor(self)
 
     def _setUpBroker(self) -> None:
         self.codec: Any = codecFor(self.options.codecEngine)

@@ -430,6 +430,8 @@ class AGServerSocket(SendingSocket):
             if timer is not None:
                 timer.cancel()
         self.handshakeStarted()
+        if self.server.tokenExpiry is not None:
+            self.server.tokenExpiry.forget(self)
         if self._batching is not None:
             self._batching.isBatching = False
             self._batching.abandon()

@@ -62,6 +62,8 @@ async def _subscribe(socket: AGServerSocket, channel: str, options: dict[str, An
         raise InvalidActionError(message)
     isNew = channel not in channels
     channels[channel] = True
+    if server.tokenExpiry is not None:
+        server.tokenExpiry.subscribed(socket, channel, isNew)
     try:
         await maybeDeferred(server.brokerEngine.subscribeSocket, socket, channel)
     except Exception:

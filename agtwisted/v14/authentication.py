@@ -20,6 +20,7 @@ from agtwisted.server.authentication import (
     UNAUTHENTICATED,
     Authentication,
     AuthInfo,
+    become,
     isBadToken,
     signatureOptions,
 )
@@ -64,10 +65,10 @@ def _adopt(socket: SCServerSocket, info: AuthInfo, processed: Processed) -> None
         _refuse(socket, info, oldState, processed)
         return
     if not isTrue(info.authToken):
-        socket.authentication = NOBODY
+        become(socket, NOBODY)
         processed(None, True, oldState)
         return
-    socket.authentication = Authentication(AUTHENTICATED, info.authToken, info.signedAuthToken)
+    become(socket, Authentication(AUTHENTICATED, info.authToken, info.signedAuthToken))
     request = MiddlewareRequest(socket=socket, authToken=info.authToken, signedAuthToken=info.signedAuthToken)
 
     def decided(error: Any, isBad: Any) -> None:
@@ -76,7 +77,7 @@ def _adopt(socket: SCServerSocket, info: AuthInfo, processed: Processed) -> None
             return
         error, isBad = socket.server.blocked(AUTHENTICATE, error), bool(isBad)
         # The reference keeps the signed token here.
-        socket.authentication = NOBODY
+        become(socket, NOBODY)
         if isBad:
             _announceBadToken(socket, error, info.signedAuthToken)
         processed(error, isBad, oldState)
@@ -89,7 +90,7 @@ def _refuse(socket: SCServerSocket, info: AuthInfo, oldState: str, processed: Pr
     isBad = isBadToken(error)
     # Version 14 does not tell clients so.
     del error.isBadToken
-    socket.authentication = NOBODY
+    become(socket, NOBODY)
     if info.signedAuthToken is not None:
         socket.emitError(error)
         if isBad:
@@ -135,7 +136,7 @@ def deauthenticateSelf(socket: SCServerSocket) -> None:
     Make a socket nobody, without telling the client.
     """
     old = socket.authentication
-    socket.authentication = NOBODY
+    become(socket, NOBODY)
     if old.state != UNAUTHENTICATED:
         _stateChanged(socket, old.state, UNAUTHENTICATED, None)
     socket.notify("deauthenticate", old.token)
@@ -153,20 +154,20 @@ def setAuthToken(socket: SCServerSocket, data: Any, options: dict[str, Any], cal
     Make a socket somebody and give the client the token that proves it.
     """
     before, token = socket.authentication, ownCopy(data)
-    socket.authentication = Authentication(AUTHENTICATED, token, before.signed)
+    become(socket, Authentication(AUTHENTICATED, token, before.signed))
     server = socket.server
     given = signatureOptions(socket, token, options)
 
     def signed(signedAuthToken: str) -> None:
         if socket.authToken is token:
-            socket.authentication = Authentication(AUTHENTICATED, token, signedAuthToken)
+            become(socket, Authentication(AUTHENTICATED, token, signedAuthToken))
             socket.notify("authTokenSigned", signedAuthToken)
         socket.emit("#setAuthToken", {"token": signedAuthToken}, callback)
 
     def failed(failure: Failure) -> None:
         error: Any = failure.value
         if socket.authToken is token:
-            socket.authentication = NOBODY
+            become(socket, NOBODY)
         socket.emitError(error)
         socket.end(SIGNING_FAILED, describe(error), None)
         call(callback, error, None)

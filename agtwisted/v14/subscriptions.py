@@ -54,6 +54,8 @@ def _subscribe(socket: SCServerSocket, options: Any, subscribed: Any) -> None:
     channels = socket.channelSubscriptions
     isNew = channel not in channels
     channels[channel] = True
+    if server.tokenExpiry is not None:
+        server.tokenExpiry.subscribed(socket, channel, isNew)
 
     def done(error: Any = None) -> None:
         if error is not None:

@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 
 from agtwisted import AGServer
 from agtwisted.errors import AuthTokenInvalidError
+from agtwisted.server import authentication
 from agtwisted.testing import connect
 from tests.docs.support import EXAMPLES, ExampleTestCase, load
 
@@ -64,6 +65,36 @@ class AuthenticationTests(ExampleTestCase):
             issue = self.load("issue.py")
             signed = await issue.issueToken(server, "ada")
             self.assertEqual((await issue.readToken(server, signed))["name"], "ada")
+
+    def test_expiry(self) -> None:
+        """
+        A client hears the page's channel as long as its token lives: for an hour, and for another if it renews it.
+        """
+        clock, start = Clock(), 1_800_000_000.5
+
+        class WallClock:
+            @staticmethod
+            def time() -> float:
+                return start + clock.seconds()
+
+        self.patch(authentication, "time", WallClock)
+        server = load(EXAMPLES / self.page / "expiry.py").makeServer(clock)
+        server.auth.clock = WallClock.time
+        ada, grace, stranger = connect(server), connect(server), connect(server)
+        self.assertEqual(self.failureResultOf(stranger.subscribe("staff")).value.message, "Please log in")
+        for client in (ada, grace):
+            self.successResultOf(client.invoke("login", "somebody"))
+            self.successResultOf(client.subscribe("staff"))
+        for minute in range(125):
+            if minute == 50:
+                self.successResultOf(ada.invoke("renew"))
+                self.failureResultOf(stranger.invoke("renew"))
+            for _ in range(6):
+                clock.advance(10)
+            server.exchange.transmitPublish("staff", minute)
+        heard = [client.publications("staff")[-1] for client in (ada, grace)]
+        self.assertEqual((heard, stranger.publications("staff")), ([108, 58], []))
+        self.assertEqual([client.state for client in (ada, grace)], ["open", "open"])
 
     def test_engine(self) -> None:
         """
