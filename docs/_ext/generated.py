@@ -4,6 +4,7 @@ Parts of pages that are made from the code, so that they cannot get stale.
   - C{server-options}: the table of all options of a server;
   - C{new-options}: those that the table of Node's options (C{fromnode/options.csv}) does not have;
   - C{command-line}: what C{twistd agserver --help} prints;
+  - C{server-figures}: the table of what C{server.stats()} returns;
   - C{deliberate-differences}: why the differential tests expect something else than the reference gives.
 """
 
@@ -17,6 +18,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from agtwisted.options import ServerOptions
+from agtwisted.server.statistics import COUNTERS, FIGURES, SWITCH
 from agtwisted.tap import Options, kebabCase
 from tests.differential.deliberate import DELIBERATE
 
@@ -69,6 +71,29 @@ class NewOptionsTable(SphinxDirective):
         return self.parse_text_to_nodes(optionsTable(each for each in fields(ServerOptions) if each.name not in known))
 
 
+def figuresTable() -> str:
+    """
+    Describe the figures of a server.
+
+    @return: the table, in reStructuredText.
+    """
+    kinds = {SWITCH: "true or false", COUNTERS: "counters, by name"}
+    lines = [".. list-table::", "   :header-rows: 1", "   :widths: 24 14 34 28", ""]
+    rows = [
+        [f"``{each.name}``", kinds.get(each.kind, each.kind), each.meaning, f"``{each.metric}``"] for each in FIGURES
+    ]
+    for row in [["Figure", "Kind", "Meaning", "For Prometheus"], *rows]:
+        lines += [f"   {'* -' if index == 0 else '  -'} {cell}" for index, cell in enumerate(row)]
+    return "\n".join(lines)
+
+
+class ServerFiguresTable(SphinxDirective):
+    """The table of all figures."""
+
+    def run(self) -> list[nodes.Node]:
+        return self.parse_text_to_nodes(figuresTable())
+
+
 class CommandLine(SphinxDirective):
     """The help text of the command."""
 
@@ -91,6 +116,7 @@ class DeliberateDifferences(SphinxDirective):
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directives."""
     app.add_directive("server-options", ServerOptionsTable)
+    app.add_directive("server-figures", ServerFiguresTable)
     app.add_directive("new-options", NewOptionsTable)
     app.add_directive("command-line", CommandLine)
     app.add_directive("deliberate-differences", DeliberateDifferences)
