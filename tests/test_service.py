@@ -16,7 +16,7 @@ from zope.interface.verify import verifyObject
 
 from agtwisted import AGServer
 from agtwisted.admin import AdminSite
-from agtwisted.server.stalls import StallWatch
+from agtwisted.server.stalls import PERIOD, StallWatch
 from agtwisted.service import AGService
 from agtwisted.testing import FakeClient, connect
 from tests.wire import RawClient
@@ -306,7 +306,7 @@ class ServiceTests(SynchronousTestCase):
         self.assertIsNone(self.server.stats()["longestStall"])
         service.startService()
         self.reactor.advance(0)
-        self.reactor.advance(0.35)
+        self.reactor.advance(PERIOD + 0.3)
         self.assertAlmostEqual(self.server.stats()["longestStall"], 0.3)
         self.successResultOf(service.stopService())
         self.assertEqual(self.reactor.getDelayedCalls(), [])

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 #: Seconds between two looks.
-PERIOD = 0.05
+PERIOD = 0.1
 #: Seconds that count as the last minute.
 MINUTE = 60.0
 

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 import agtwisted
 from agtwisted import SCServer
 from agtwisted.protocol.frames import textFrame
+from agtwisted.server.stalls import PERIOD
 from agtwisted.server.statistics import COUNTER, COUNTERS, FIGURES, GAUGE, SWITCH, TEXT
 from agtwisted.testing import FakeClient, connect
 from tests.server.support import Gate, ServerTestCase
@@ -223,7 +224,7 @@ class StatisticsTests(ServerTestCase):
         self.server.stalls.start()
         self.addCleanup(self.server.stalls.stop)
         self.clock.advance(0)
-        self.clock.advance(0.25)
+        self.clock.advance(PERIOD + 0.2)
         self.assertAlmostEqual(self.figures("longestStall"), 0.2)
         self.assertAlmostEqual(self.figures("longestStallLastMinute"), 0.2)
 
