@@ -129,6 +129,9 @@ class ServerOptions:
     inboundHighWaterBytes: int = option(
         1048576, "int", "bytes of them that may wait", "bytes"
     )
+    maxUnansweredCalls: int | None = option(
+        1000, "int", "calls of one client that wait for answers; past it the client is not read, then calls are refused"
+    )
     outboundBufferLimit: int | None = option(
         1048576, "int", "what may wait for a client that does not read; past it, the client is closed with 4100",
         "bytes"

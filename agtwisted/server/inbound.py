@@ -107,6 +107,8 @@ def eventReceived(socket: AGServerSocket, event: str, packet: dict[str, Any]) ->
         raise Disconnect(HANDSHAKE_REJECTED)
     reply = NULL_REPLY
     if isRPC:
+        if socket.unansweredCount >= socket._callsWatched and rule is APPLICATION and not socket.admitsCall(callId):
+            return None
         reply = socket.createRequest(socket, callId, event, None if data is NO_DATA else data)
     return _admit(socket, rule, Call(event, data, isRPC, reply))
 
@@ -167,7 +169,9 @@ def _deliver(socket: AGServerSocket, call: Call) -> Waiting:
         value = call.reply if call.isRPC else None if call.data is NO_DATA else call.data
         socket.written(stream, stream.write(value))
     elif call.isRPC and not getattr(call.reply, "sent", True):
-        socket.unansweredCount -= 1  # nobody serves it, so nobody will answer it
+        # Nobody serves it, so nobody will answer it.
+        call.reply.sent = True
+        socket.unansweredCount -= 1
     # Whoever hears of this event is to run before the socket's next packet.
     socket.hasWoken(socket.turns)
     return None

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from agtwisted.errors import InvalidMessageError, hydrateError
+from agtwisted.errors import InvalidMessageError, dehydrateError, hydrateError
 from agtwisted.protocol.depth import TooDeep
 from agtwisted.protocol.dialects import Dialect
 from agtwisted.protocol.nodata import NO_DATA
@@ -25,10 +25,11 @@ from agtwisted.protocol.statuses import (
 )
 from agtwisted.server import authentication
 from agtwisted.server.authentication import Authentication
+from agtwisted.server.calllimit import ExcessCalls
 from agtwisted.server.inbound import RULES, eventReceived, isCallId
 from agtwisted.server.middleware import INBOUND, INBOUND_RAW, AGAction, Blocked, Verdict
 from agtwisted.server.middlewaresocket import MiddlewareSocket
-from agtwisted.sockets.request import AGRequest
+from agtwisted.sockets.request import AGRequest, WatchedRequest
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
 from agtwisted.sockets.waiting import Waiting, unfinished
 from agtwisted.streams.stream import WritableConsumableStream
@@ -50,12 +51,16 @@ class ReceivingSocket(MiddlewareSocket):
     @ivar authentication: who the client is, as one value.
     """
 
-    __slots__ = ("authentication", "_dialect", "_woken")
+    __slots__ = ("authentication", "_dialect", "_woken", "_callsWatched", "_excess")
 
     authentication: Authentication
     _dialect: Dialect
     #: What the socket's last packet may have woken.
     _woken: WritableConsumableStream[Any] | Turns | None
+    #: With so many unanswered calls, L{admitsCall} is asked and further ones are watched.
+    _callsWatched: float
+    #: There are too many unanswered calls.
+    _excess: ExcessCalls | None
 
     @property
     def _whole(self) -> AGServerSocket:
@@ -236,11 +241,43 @@ class ReceivingSocket(MiddlewareSocket):
             return False
         value = packet.get("data")
         if isRPC:
-            value = (server.requestCreator or AGRequest)(self, callId, event, value)  # type: ignore[arg-type]
+            if self.unansweredCount < self._callsWatched:
+                value = (server.requestCreator or AGRequest)(self, callId, event, value)  # type: ignore[arg-type]
+            elif self.admitsCall(callId):
+                value = self.createRequest(self._whole, callId, event, value)
+            else:
+                return True
         backlog = stream.write(value)
         if backlog > 1:
             self.written(stream, backlog, len(payload))
         return True
+
+    def admitsCall(self, callId: Any, isReserved: bool = False) -> bool:
+        """
+        A call has come while there are half as many unanswered ones as may be, or more.
+
+        @param isReserved: whether it is a call of the protocol, and not of the application.
+        @return: whether it is to be served; if not, it has been answered.
+        """
+        limit = self.server.options.maxUnansweredCalls or 0
+        if self.unansweredCount < limit:
+            return True
+        if self._excess is None:
+            self.server.limitHit("maxUnansweredCalls", f"{limit} calls are unanswered and more come", self._whole)
+            self._excess = ExcessCalls(self._whole, limit)
+        if self._excess.admits(isReserved):
+            return True
+        error = self.server.limitHit("maxUnansweredCalls", "Too many calls are unanswered", self._whole)
+        self.sendObject({"rid": callId, "error": dehydrateError(error)})
+        return False
+
+    def enoughAnswered(self) -> None:
+        """
+        The client may call again, or is gone.
+        """
+        excess, self._excess = self._excess, None
+        if excess is not None:
+            excess.end()
 
     def _wakeBefore(self, stream: WritableConsumableStream[Any] | None) -> None:
         """
@@ -340,7 +377,8 @@ class ReceivingSocket(MiddlewareSocket):
         """
         creator = self.server.requestCreator
         if creator is None:
-            return AGRequest(socket, id, procedureName, data)
+            kind = AGRequest if socket.unansweredCount < socket._callsWatched else WatchedRequest
+            return kind(socket, id, procedureName, data)
         return creator(socket, id, procedureName, data)
 
     def defaultRequestCreator(self, socket: AGServerSocket, id: Any, procedureName: str, data: Any) -> AGRequest:

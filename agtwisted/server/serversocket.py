@@ -6,6 +6,7 @@ In the reference: C{AGServerSocket}.
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -30,6 +31,7 @@ from agtwisted.protocol.statuses import (
 )
 from agtwisted.server import authentication, subscriptions
 from agtwisted.server.authentication import AUTHENTICATED, NOBODY, UNAUTHENTICATED, Authentication
+from agtwisted.server.calllimit import ExcessCalls
 from agtwisted.server.middleware import (
     HANDSHAKE,
     MiddlewareStream,
@@ -110,6 +112,8 @@ class AGServerSocket(SendingSocket):
         #: What the socket's last packet may have woken.
         self._woken: WritableConsumableStream[Any] | Turns | None = None
         self._graceTimer: Timer | None = None
+        self._callsWatched = (server.options.maxUnansweredCalls or inf) / 2
+        self._excess: ExcessCalls | None = None
         self._heartbeat: Timer | None = None
         self._nextPing = self.lastHeard + seconds(server.pingInterval)
         if not server.pingTimeoutDisabled:
@@ -432,6 +436,7 @@ class AGServerSocket(SendingSocket):
         self.handshakeStarted()
         if self.server.tokenExpiry is not None:
             self.server.tokenExpiry.forget(self)
+        self.enoughAnswered()
         if self._batching is not None:
             self._batching.isBatching = False
             self._batching.abandon()

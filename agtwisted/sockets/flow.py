@@ -2,7 +2,8 @@
 Back-pressure to the peer: while a socket has too much to do, its transport is not read.
 
 TCP then makes the peer wait. Reading stops while the peer itself does not read, while too many messages wait for
-middleware or a broker, and while a consumer of a receiver or procedure is too far behind.
+middleware or a broker, while a consumer of a receiver or procedure is too far behind, and while too many calls are
+unanswered.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from agtwisted.streams.stream import WritableConsumableStream
 _OUTBOUND = 1
 _QUEUE = 2
 _CONSUMERS = 4
+_CALLS = 8
+
+#: Those that may be what keeps the application from getting an answer of the peer that it waits for.
+_YIELDING = _CONSUMERS | _CALLS
 
 #: While the application waits for answers of the peer, which come through the same connection, this many times more may
 #: wait.
@@ -93,6 +98,12 @@ class InboundFlow:
         if self._behind:
             self._set(_CONSUMERS, True)
 
+    def callsChanged(self, areTooMany: bool) -> None:
+        """
+        The application has begun or ceased to have too many calls of the peer to answer.
+        """
+        self._set(_CALLS, areTooMany)
+
     def awaitAnswers(self, isAwaiting: bool) -> None:
         """
         The application has begun or ceased to wait for answers of the peer. They come through the same connection, so
@@ -113,7 +124,7 @@ class InboundFlow:
             self._update()
 
     def _update(self) -> None:
-        isPaused = bool(self._reasons & ~_CONSUMERS) or (bool(self._reasons) and not self._awaitsAnswers)
+        isPaused = bool(self._reasons & ~_YIELDING) or (bool(self._reasons) and not self._awaitsAnswers)
         if isPaused != self.isPaused:
             self.isPaused = isPaused
             if isPaused:

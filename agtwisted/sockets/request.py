@@ -44,12 +44,15 @@ class AGRequest:
         if self.sent:
             raise self._sentError()
         self.sent = True
-        self.socket.unansweredCount -= 1
+        socket = self.socket
+        socket.unansweredCount -= 1
         if data is NO_DATA:
-            self.socket.sendObject({"rid": self.id})
-        elif self.socket.sendObject({"rid": self.id, "data": data}) is False:
+            socket.sendObject({"rid": self.id})
+        elif socket.sendObject({"rid": self.id, "data": data}) is False:
             failed = InvalidMessageError("The answer could not be encoded")
-            self.socket.sendObject({"rid": self.id, "error": dehydrateError(failed)})
+            socket.sendObject({"rid": self.id, "error": dehydrateError(failed)})
+        if socket.unansweredCount == socket.answersAwaited:
+            socket.enoughAnswered()
 
     def error(self, error: object, options: object = None) -> None:
         """
@@ -65,9 +68,29 @@ class AGRequest:
         self.sent = True
         self.socket.unansweredCount -= 1
         self.socket.sendObject({"rid": self.id, "error": dehydrateError(error)})
+        if self.socket.unansweredCount == self.socket.answersAwaited:
+            self.socket.enoughAnswered()
 
     def _sentError(self) -> InvalidActionError:
         return InvalidActionError(f"Response to request {self.id} has already been sent")
+
+
+class WatchedRequest(AGRequest):
+    """
+    A call that is no longer unanswered when the application has dropped it: nobody can answer it any more. Finding that
+    out takes time, so that only the calls of a client that has many are watched.
+    """
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        """
+        Nobody has the call any more.
+        """
+        if not self.sent:
+            self.socket.unansweredCount -= 1
+            if self.socket.unansweredCount == self.socket.answersAwaited:
+                self.socket.enoughAnswered()
 
 
 class NullReply:

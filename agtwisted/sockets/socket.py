@@ -58,6 +58,7 @@ class AGSocket(SocketStreams):
     @ivar state: C{"connecting"}, C{"open"} or C{"closed"}.
     @ivar inboundReceivedMessageCount: how many messages have come.
     @ivar unansweredCount: how many calls of the other side the application has and has not answered.
+    @ivar answersAwaited: when the unanswered calls have become so few, L{enoughAnswered} is called; -1 for never.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class AGSocket(SocketStreams):
         "lastHeard",
         "unansweredCount",
         "_unprocessedCount",
+        "answersAwaited",
         "_surroundings",
         "_seconds",
         "_transport",
@@ -100,6 +102,7 @@ class AGSocket(SocketStreams):
         self.inboundReceivedMessageCount = 0
         self._unprocessedCount = 0
         self.unansweredCount = 0
+        self.answersAwaited = -1
         self._surroundings = surroundings
         self._seconds = surroundings.wheel.seconds
         self.lastHeard = self._seconds()
@@ -125,6 +128,11 @@ class AGSocket(SocketStreams):
         Something went wrong that concerns this socket.
         """
         self.emitEvent("error", error=error)
+
+    def enoughAnswered(self) -> None:
+        """
+        As many calls have been answered as were awaited.
+        """
 
     def _processMessage(self, payload: bytes, isBinary: bool) -> Waiting:
         raise NotImplementedError
@@ -185,15 +193,18 @@ class AGSocket(SocketStreams):
         self._unprocessedCount += 1
         self._queuedBytes += len(payload)
         self._inbound.run(partial(self._processQueued, payload, isBinary))
-        self._inboundFlow().queueChanged(len(self._inbound), self._queuedBytes)
+        self.inboundFlow().queueChanged(len(self._inbound), self._queuedBytes)
 
     def _processQueued(self, payload: bytes, isBinary: bool) -> Waiting:
         self._unprocessedCount -= 1
         self._queuedBytes -= len(payload)
-        self._inboundFlow().queueChanged(len(self._inbound), self._queuedBytes)
+        self.inboundFlow().queueChanged(len(self._inbound), self._queuedBytes)
         return self._processMessage(payload, isBinary)
 
-    def _inboundFlow(self) -> InboundFlow:
+    def inboundFlow(self) -> InboundFlow:
+        """
+        @return: what decides whether the connection is read.
+        """
         if self._flow is None:
             self._flow = InboundFlow(self._transport, *self._surroundings.inboundHighWater)
         return self._flow
@@ -207,7 +218,7 @@ class AGSocket(SocketStreams):
         """
         if backlog <= 1:
             return
-        flow = self._flow or self._inboundFlow()
+        flow = self._flow or self.inboundFlow()
         if backlog > flow.lowWater or backlog * size > flow.highWaterBytes:
             flow.consumerBehind(stream, backlog, size)
 
@@ -396,13 +407,13 @@ class AGSocket(SocketStreams):
         """
         The peer does not read. Until it does, nothing is read from it either.
         """
-        self._inboundFlow().outboundChanged(True)
+        self.inboundFlow().outboundChanged(True)
 
     def outboxResumed(self) -> None:
         """
         The peer reads again.
         """
-        self._inboundFlow().outboundChanged(False)
+        self.inboundFlow().outboundChanged(False)
 
     def outboxGrown(self, waitingBytes: int) -> None:
         """

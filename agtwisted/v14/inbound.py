@@ -44,7 +44,18 @@ def eventReceived(socket: SCServerSocket, event: Any, packet: dict[str, Any]) ->
         return
     expired = NO_DATA if socket.authentication.expiry is None else enforceExpiry(socket)
     callId = packet.get("cid")
-    response = Response(socket, callId if socket.isCallId(callId) else None)
+    if not socket.isCallId(callId):
+        callId = None
+    elif socket.unansweredCount >= socket._callsWatched and not socket.admitsCall(callId, isName and event in RULES):
+        return
+    response = Response(socket, callId)
+    _treat(socket, event, isName, packet, expired, response)
+    response.hold()
+
+
+def _treat(
+    socket: SCServerSocket, event: Any, isName: bool, packet: dict[str, Any], expired: Any, response: Response
+) -> None:
     if isName and event[:1] == "#":
         rule = RULES.get(event)
         if rule is not None:

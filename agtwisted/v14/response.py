@@ -75,3 +75,45 @@ class Response:
         if data is not NO_DATA:
             packet["data"] = data
         self._socket.sendObject(packet, options)
+
+    def hold(self) -> None:
+        """
+        What could have answered at once has not: from now on this counts as an unanswered call of the socket's, until it
+        is answered or nobody has it any more.
+        """
+        if self.id is not None and not self.sent:
+            self.__class__ = HeldResponse
+            self._socket.unansweredCount += 1
+
+
+class HeldResponse(Response):
+    """
+    The answer to a call that the application takes its time with.
+    """
+
+    __slots__ = ()
+
+    def __call__(self, error: object = None, data: object = NO_DATA, options: object = None) -> None:
+        """
+        Answer.
+        """
+        if isTrue(error):
+            self.error(error, data, options)
+        else:
+            self.end(data, options)
+
+    def __del__(self) -> None:
+        """
+        Nobody will answer any more.
+        """
+        if not self.sent:
+            self._settled()
+
+    def _send(self, packet: dict[str, Any], data: object, options: object) -> None:
+        super()._send(packet, data, options)
+        self._settled()
+
+    def _settled(self) -> None:
+        self._socket.unansweredCount -= 1
+        if self._socket.unansweredCount == self._socket.answersAwaited:
+            self._socket.enoughAnswered()

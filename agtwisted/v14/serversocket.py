@@ -157,7 +157,12 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         callId = packet.get("cid")
         if not (callId.__class__ is int and callId) and not self._dialect.isCallId(callId):
             callId = None
-        self._callBack(event, listeners, (packet.get("data"), Response(self, callId)))
+        elif self.unansweredCount >= self._callsWatched and not self.admitsCall(callId):
+            return True
+        response = Response(self, callId)
+        self._callBack(event, listeners, (packet.get("data"), response))
+        if callId is not None and not response.sent:
+            response.hold()
         return True
 
     def _packetTaken(self, packet: Any, payload: bytes, isBinary: bool) -> None:

@@ -334,6 +334,200 @@ class DepthTests(LimitTestCase):
                 self.assertEqual(self.successResultOf(client.invoke("echo", 1)), 1)
 
 
+class UnansweredCallsTests(LimitTestCase):
+    """
+    C{maxUnansweredCalls}
+    """
+
+    def serving(self, server: AGServer) -> tuple[FakeClient, list[Any]]:
+        """
+        @return: a client, and the functions that answer its calls of C{x}, each with its data.
+        """
+        client = connect(server)
+        assert client.socket is not None
+        answers: list[Any] = []
+        if isinstance(server, SCServer):
+            client.socket.on(  # type: ignore[attr-defined]
+                "x", lambda data, respond: answers.append(lambda: respond(None, data))
+            )
+        else:
+            self.collect(
+                client.socket.procedure("x"), lambda request: answers.append(lambda: request.end(request.data))
+            )
+        return client, answers
+
+    def call(self, client: FakeClient, count: int) -> list[Any]:
+        """
+        Call C{x} so often.
+
+        @return: where the answers will be.
+        """
+        answers: list[Any] = []
+        for number in range(count):
+            client.invoke("x", number).addBoth(answers.append)
+        return answers
+
+    def isRead(self, client: FakeClient) -> bool:
+        """
+        @return: whether what the client sends is read.
+        """
+        return client._transport.isReading
+
+    def test_limit(self) -> None:
+        """
+        With as many unanswered calls as it may have, a client is read; with one more it is not, until a quarter of them
+        is answered. All are served.
+        """
+        for server, warnings in self.servers(maxUnansweredCalls=8):
+            client, answers = self.serving(server)
+            answered = self.call(client, 8)
+            self.assertTrue(self.isRead(client))
+            self.assertNotHit(server, warnings)
+            answered += self.call(client, 1)
+            self.assertFalse(self.isRead(client))
+            self.assertHit(server, warnings, "maxUnansweredCalls")
+            for _ in range(2):
+                answers.pop()()
+            self.assertFalse(self.isRead(client))
+            answers.pop()()
+            self.assertTrue(self.isRead(client))
+            while answers:
+                answers.pop()()
+            self.assertEqual(client.socket.unansweredCount, 0)  # type: ignore[union-attr]
+            self.call(client, 9)
+            self.assertFalse(self.isRead(client))
+            self.assertHit(server, warnings, "maxUnansweredCalls", 2)
+
+    def test_twice(self) -> None:
+        """
+        What had been read already is served up to twice the limit; calls past that are refused, and the others are not.
+        """
+        for server, warnings in self.servers(maxUnansweredCalls=8):
+            client, answers = self.serving(server)
+            answered = self.call(client, 16)
+            self.assertEqual((len(answers), answered), (16, []))
+            self.assertHit(server, warnings, "maxUnansweredCalls")
+            (refused,) = self.call(client, 1)
+            self.assertEqual((refused.value.name, refused.value.limit), ("ResourceLimitError", "maxUnansweredCalls"))
+            self.assertHit(server, warnings, "maxUnansweredCalls", 2)
+            answers.pop()()
+            self.assertEqual(self.call(client, 1), [])
+            self.assertEqual(len(answers), 16)
+
+    def test_stuck(self) -> None:
+        """
+        When nothing is answered for as long as a call may take, the client is read again, since the calls may wait for
+        what it sends; further calls are refused until a quarter is answered.
+        """
+        for server, warnings in self.servers(maxUnansweredCalls=8, ackTimeout=3000):
+            client, answers = self.serving(server)
+            self.call(client, 9)
+            self.clock.advance(2.9)
+            self.assertFalse(self.isRead(client))
+            self.clock.advance(0.2)
+            self.assertTrue(self.isRead(client))
+            (refused,) = self.call(client, 1)
+            self.assertEqual(refused.value.name, "ResourceLimitError")
+            self.successResultOf(client.subscribe("a"))
+            for _ in range(3):
+                answers.pop()()
+            self.assertEqual(self.call(client, 2), [])
+            self.assertEqual(len(answers), 8)
+            self.assertHit(server, warnings, "maxUnansweredCalls", 2)
+
+    def test_forgotten(self) -> None:
+        """
+        Calls that nobody serves, and calls that the application has dropped, will not be answered and do not count.
+        """
+        for server, warnings in self.servers(maxUnansweredCalls=8):
+            client, answers = self.serving(server)
+            for number in range(40):
+                client.invoke("nobody", number)
+                client.invoke("x", number)
+                answers.clear()
+            # Dropped calls are only missed when there are some; the loop over the procedure still has the last one.
+            self.assertLessEqual(client.socket.unansweredCount, 5)  # type: ignore[union-attr]
+            self.assertNotHit(server, warnings)
+
+    def test_middleware(self) -> None:
+        """
+        Calls that have been through middleware count like the others.
+        """
+        server, warnings = self.servers(maxUnansweredCalls=8)[0]
+
+        async def middleware(stream: Any) -> None:
+            async for action in stream:
+                action.allow()
+
+        server.setMiddleware(server.MIDDLEWARE_INBOUND, middleware)
+        client, answers = self.serving(server)
+        self.call(client, 16)
+        self.assertFalse(self.isRead(client))
+        (refused,) = self.call(client, 1)
+        self.assertEqual(refused.value.name, "ResourceLimitError")
+        answers.clear()
+        self.assertTrue(self.isRead(client))
+        self.assertEqual(client.socket.unansweredCount, 5)  # type: ignore[union-attr]
+        self.assertHit(server, warnings, "maxUnansweredCalls", 2)
+
+    def test_slowMiddleware(self) -> None:
+        """
+        In version 14, where middleware does not hold up what comes behind, calls that wait for it count.
+        """
+        server, warnings = self.servers(maxUnansweredCalls=8)[1]
+        assert isinstance(server, SCServer)
+        waiting: list[Any] = []
+        server.addMiddleware(server.MIDDLEWARE_SUBSCRIBE, lambda request, next: waiting.append(next))
+        client = connect(server)
+        done = [client.subscribe(f"{number}") for number in range(9)]
+        self.assertFalse(self.isRead(client))
+        for next in waiting:
+            next()
+        client.settle()
+        self.assertTrue(self.isRead(client))
+        for each in done:
+            self.successResultOf(each)
+
+    def test_awaiting(self) -> None:
+        """
+        While the application waits for an answer of the client, the client is read.
+        """
+        server, _ = self.servers(maxUnansweredCalls=8)[0]
+        client, _ = self.serving(server)
+        assert client.socket is not None
+        self.call(client, 9)
+        question = client.socket.invoke("question")
+        self.assertTrue(self.isRead(client))
+        client.send({"rid": 1, "data": "answer"})
+        self.assertEqual(self.successResultOf(question), "answer")
+        self.assertFalse(self.isRead(client))
+
+    def test_closed(self) -> None:
+        """
+        A connection that goes leaves nothing behind.
+        """
+        for server, _ in self.servers(maxUnansweredCalls=8, pingTimeoutDisabled=True):
+            client, answers = self.serving(server)
+            self.call(client, 9)
+            socket = client.socket
+            client.disconnect()
+            self.assertEqual([call for call in self.clock.getDelayedCalls() if call.active()], [])
+            while answers:
+                answers.pop()()
+            self.assertEqual(socket.unansweredCount, 0)  # type: ignore[union-attr]
+
+    def test_off(self) -> None:
+        """
+        C{None} is no limit.
+        """
+        for server, warnings in self.servers(maxUnansweredCalls=None):
+            client, answers = self.serving(server)
+            self.call(client, 3000)
+            self.assertEqual(len(answers), 3000)
+            self.assertTrue(self.isRead(client))
+            self.assertNotHit(server, warnings)
+
+
 class DefaultsTests(ServerTestCase):
     """
     What ordinary applications do is far from the defaults.

@@ -19,6 +19,7 @@ class Socket:
 
     def __init__(self) -> None:
         self.unansweredCount = 0
+        self.answersAwaited = -1
         self.sent: list[Any] = []
 
     def sendObject(self, packet: object) -> bool:
