@@ -84,7 +84,7 @@ def tuneGarbageCollector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 10)
+    gc.set_threshold(20_000, 5, 40)
 
 
 def useLeanPolling(reactor: IReactorTime, turns: Turns) -> bool:

@@ -445,6 +445,8 @@ class AGServerProtocol(WebSocketServerProtocol):
         Read the upgrade request, once it is complete; answer it, or hand the connection to the web site.
         """
         if self._isVerifying:
+            if len(self.data) > 2 * MAXIMUM_HEAD:
+                self._refuseHead(HandshakeDenied(431, "Too much has come before the answer to the upgrade request"))
             return
         end = self.data.find(b"\r\n\r\n")
         if end < 0 or end > MAXIMUM_HEAD:
@@ -454,6 +456,27 @@ class AGServerProtocol(WebSocketServerProtocol):
         if self._visit.denied is not None:
             self._refuse(self._visit.denied)
             return
+        pacer = self.factory.agServer.pacer
+        if pacer.mayGoOn():
+            self._upgrade(end)
+        else:
+            self._isVerifying = True
+            pacer.wait(lambda: self._upgradeNow(end))
+
+    def _upgradeNow(self, end: int) -> None:
+        """
+        There is time now to look at the request.
+        """
+        self._isVerifying = False
+        if self.state == _CONNECTING:
+            self._upgrade(end)
+
+    def _upgrade(self, end: int) -> None:
+        """
+        Read the upgrade request and answer it.
+
+        @param end: where it ends.
+        """
         try:
             head = parseHead(self.data[:end])
             if not head.wantsWebSocket:

@@ -33,6 +33,11 @@ async def handshake(socket: AGServerSocket, call: Call) -> None:
         call.reply.end(_status(socket))
         return
     socket.handshakeStarted()
+    pacer = socket.server.pacer
+    if not pacer.mayGoOn():
+        await pacer.turn()
+        if socket.state == CLOSED:
+            return
     info = await verifyFirst(socket, _tokenIn(call.data))
     if info is None or not await _passMiddleware(socket, call, info):
         return

@@ -40,6 +40,7 @@ from agtwisted.server.middleware import (
     Verdict,
     clientError,
 )
+from agtwisted.server.pacing import Pacer
 from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.server.stalls import StallWatch
 from agtwisted.server.statistics import statistics
@@ -77,6 +78,7 @@ class AGServer(AsyncStreamEmitter):
     @ivar startedAt: when it was started, in seconds of the monotonic clock; C{None} before.
     @ivar tokenExpiry: what ends tokens at their second, L{agtwisted.server.tokenexpiry.TokenExpiry}; C{None} if they end
         when they are used (option C{authExpiryMode}).
+    @ivar pacer: when new clients are let in, L{agtwisted.server.pacing.Pacer}.
     @ivar requestCreator: makes the requests of calls, C{None} for L{agtwisted.AGRequest}.
     @ivar auth: signs and verifies tokens.
     @ivar codec: encodes and decodes messages.
@@ -129,6 +131,7 @@ class AGServer(AsyncStreamEmitter):
         self.middleware: dict[str, MiddlewareFunction] = {}
         self.counters = Counters()
         self.admission = Admission(given, self.limitHit)
+        self.pacer = Pacer(self.turns, self.wheel.seconds)
         self._dialect = self._dialects[given.protocolVersion]
         self.clients: dict[str, AGServerSocket] = {}
         self.pendingClients: dict[str, AGServerSocket] = {}

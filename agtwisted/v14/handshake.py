@@ -26,6 +26,14 @@ def handshake(socket: SCServerSocket, data: Any, response: Response) -> None:
     if not socket.isAwaitingHandshake:
         return
     socket.handshakeStarted()
+    pacer = socket.server.pacer
+    if pacer.mayGoOn():
+        _introduce(socket, data, response)
+    else:
+        pacer.wait(lambda: _introduce(socket, data, response))
+
+
+def _introduce(socket: SCServerSocket, data: Any, response: Response) -> None:
     presented = member(data, "authToken")
 
     def decided(error: Any, code: Any) -> None:
@@ -35,6 +43,8 @@ def handshake(socket: SCServerSocket, data: Any, response: Response) -> None:
             # Middleware may have made the client somebody, whatever token it has presented.
             _verify(socket, response, socket.signedAuthToken or (presented if isTrue(presented) else None))
 
+    if socket.state == CLOSED:
+        return
     socket.server.passMiddleware(HANDSHAKE_SC, MiddlewareRequest(socket=socket), decided)
 
 

@@ -1,0 +1,82 @@
+"""
+Letting new clients in at a pace that leaves time for those who are in.
+
+To let a client in costs as much as a dozen messages. When thousands come at once, that is cut into slices of some
+milliseconds, one in each turn of the reactor, and in the order in which they have come; between two slices, everybody else
+is served.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from agtwisted.streams.turns import Turns
+
+log = Logger()
+
+#: Seconds of each turn that new clients may have.
+SLICE = 0.01
+
+
+class Pacer:
+    """
+    Does at once what there is time for in this turn of the reactor, and the rest in later ones.
+    """
+
+    __slots__ = ("_turns", "_seconds", "_waiting", "_isInTurn", "_deadline")
+
+    def __init__(self, turns: Turns, seconds: Callable[[], float]) -> None:
+        """
+        @param seconds: tells the time.
+        """
+        self._turns = turns
+        self._seconds = seconds
+        self._waiting: deque[Callable[[], object]] = deque()
+        self._isInTurn = False
+        self._deadline = 0.0
+
+    def mayGoOn(self) -> bool:
+        """
+        @return: whether there is time for something now.
+        """
+        if not self._isInTurn:
+            self._isInTurn = True
+            self._deadline = self._seconds() + SLICE
+            self._turns.flush(self._turnEnded)
+            return True
+        return not self._waiting and self._seconds() < self._deadline
+
+    def wait(self, job: Callable[[], object]) -> None:
+        """
+        There is no time for C{job} now: do it when there is, in a later turn.
+        """
+        self._waiting.append(job)
+
+    def turn(self) -> Deferred[None]:
+        """
+        @return: fires when there is time, in a later turn.
+        """
+        done: Deferred[None] = Deferred()
+        self.wait(lambda: done.callback(None))
+        return done
+
+    def _turnEnded(self) -> None:
+        if self._waiting:
+            self._turns.callLater(0, self._goOn)
+        else:
+            self._isInTurn = False
+
+    def _goOn(self) -> None:
+        deadline = self._seconds() + SLICE
+        while self._waiting:
+            try:
+                self._waiting.popleft()()
+            except Exception:
+                log.failure("Letting a client in has failed.")
+            if self._seconds() >= deadline:
+                break
+        self._turnEnded()

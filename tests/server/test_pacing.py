@@ -1,0 +1,191 @@
+"""
+Tests of L{agtwisted.server.pacing}, and of the two places that it paces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from agtwisted import SCServer
+from agtwisted.server.pacing import SLICE, Pacer
+from agtwisted.testing import connect
+from tests.server.support import ServerTestCase
+from tests.wire import RawClient, packet, upgradeRequest
+
+
+class StepTurns:
+    """
+    Turns that the test lets pass one by one. (A C{Clock} would run all that has no delay in one step.)
+    """
+
+    def __init__(self) -> None:
+        self._flushes: list[Callable[[], object]] = []
+        self._later: list[Callable[[], object]] = []
+
+    def flush(self, job: Callable[[], object]) -> None:
+        """
+        Keep it for the end of this turn.
+        """
+        self._flushes.append(job)
+
+    def callLater(self, delay: float, job: Callable[[], object]) -> None:
+        """
+        Keep it for the next turn.
+        """
+        self._later.append(job)
+
+    def end(self) -> bool:
+        """
+        End this turn, and begin the next.
+
+        @return: whether there was anything to do.
+        """
+        flushes, self._flushes = self._flushes, []
+        for job in flushes:
+            job()
+        later, self._later = self._later, []
+        for job in later:
+            job()
+        return bool(flushes or later)
+
+
+class PacerTests(SynchronousTestCase):
+    """
+    What there is time for.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make a pacer, whose time the test moves.
+        """
+        self.turns: Any = StepTurns()
+        self.now = 0.0
+        self.pacer = Pacer(self.turns, lambda: self.now)
+        self.done: list[Any] = []
+
+    def work(self, name: object) -> None:
+        """
+        Take half of a slice.
+        """
+        self.done.append(name)
+        self.now += SLICE / 2
+
+    def ask(self, name: object) -> None:
+        """
+        Work now, or when there is time.
+        """
+        if self.pacer.mayGoOn():
+            self.work(name)
+        else:
+            self.pacer.wait(lambda: self.work(name))
+
+    def test_slices(self) -> None:
+        """
+        What fits into a slice is done at once; the rest is done in the turns that follow, a slice in each, in order, and
+        whatever comes meanwhile comes behind it.
+        """
+        for number in range(7):
+            self.ask(number)
+        self.assertEqual(self.done, [0, 1])
+        self.turns.end()
+        self.assertEqual(self.done, [0, 1, 2, 3])
+        self.ask(7)
+        self.assertEqual(self.done, [0, 1, 2, 3])
+        for expected in (6, 8):
+            self.turns.end()
+            self.assertEqual(self.done, list(range(expected)))
+        self.assertFalse(self.turns.end())
+
+    def test_turns(self) -> None:
+        """
+        Every turn has its slice.
+        """
+        for number in range(5):
+            self.now += 100
+            self.ask(number)
+            self.turns.end()
+        self.assertEqual(self.done, [0, 1, 2, 3, 4])
+
+    def test_failure(self) -> None:
+        """
+        One that fails does not keep the others waiting.
+        """
+        self.ask(0)
+        self.ask(1)
+        self.pacer.wait(lambda: 1 / 0)
+        self.pacer.wait(lambda: self.work(2))
+        self.turns.end()
+        self.assertEqual(self.done, [0, 1, 2])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_deferred(self) -> None:
+        """
+        A coroutine waits with a Deferred.
+        """
+        self.ask(0)
+        turn = self.pacer.turn()
+        self.assertNoResult(turn)
+        self.turns.end()
+        self.assertIsNone(self.successResultOf(turn))
+
+
+class PacedTests(ServerTestCase):
+    """
+    Clients that come when there is no time.
+    """
+
+    def hurry(self, server: Any) -> None:
+        """
+        Let this turn have no more time for new clients.
+        """
+        moment = iter(range(1_000_000))
+        server.pacer._seconds = lambda: next(moment)
+        self.assertTrue(server.pacer.mayGoOn())
+
+    def raw(self, server: Any) -> RawClient:
+        """
+        @return: a client that has a TCP connection.
+        """
+        return RawClient(server.websocketFactory(), self.clock)
+
+    def test_upgrade(self) -> None:
+        """
+        Its upgrade request is answered in a later turn; the server holds no more of it meanwhile than that takes.
+        """
+        client, flooding, leaving = (self.raw(self.server) for _ in range(3))
+        self.hurry(self.server)
+        for each in (client, flooding, leaving):
+            each.protocol.dataReceived(upgradeRequest())
+        self.assertEqual(self.server.pendingClientsCount, 0)
+        flooding.protocol.dataReceived(b"a" * 40_000)
+        self.assertTrue(flooding.isClosing)
+        leaving.lose()
+        for _ in range(5):
+            self.settle()
+        self.assertTrue(client.take().startswith(b"HTTP/1.1 101 "))
+        self.assertTrue(flooding.take().startswith(b"HTTP/1.1 431 "))
+        self.assertEqual(self.server.pendingClientsCount, 1)
+        client.send(packet("#handshake", {}, 1))
+        self.assertEqual(self.server.clientsCount, 1)
+
+    def test_handshake(self) -> None:
+        """
+        Its C{#handshake} is answered in a later turn, and what it has sent behind that after it, whatever the API; waiting
+        does not count as its own slowness, and who leaves meanwhile is not let in.
+        """
+        for server in (self.makeServer(), SCServer(self.clock, authKey="secret")):
+            client, leaving = connect(server, handshake=False), connect(server, handshake=False)
+            self.hurry(server)
+            for each in (client, leaving):
+                each.socket.messageReceived(b'{"event":"#handshake","data":{},"cid":1}', False)
+            self.assertEqual(server.clientsCount, 0)
+            leaving.disconnect(1000)
+            for _ in range(5):
+                self.settle()
+            self.assertEqual((server.clientsCount, server.pendingClientsCount), (1, 0))
+            self.assertEqual([packet.get("rid") for packet in client.packets], [1])
+            self.clock.advance(11)
+            self.assertEqual(server.clientsCount, 1)
