@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
-from agtwisted import AGServer, AGServerSocket, listen
+from agtwisted import AGServer, AGServerSocket, SCServer, SCServerSocket, listen
 from agtwisted.errors import SCError
 from agtwisted.protocol.minbin import MinBinCodec
 from tests.interop.host import HERE
@@ -107,6 +107,33 @@ class Application:
             socket.transmit("told", data)
 
 
+class CallbackApplication:
+    """
+    The same for an C{SCServer}.
+    """
+
+    def __init__(self, server: SCServer) -> None:
+        self.unexpected: list[str] = []
+        server.on("connection", self._connected)
+        for name in ("notice", "warning", "error"):
+            server.on(name, lambda problem, name=name: self.unexpected.append(f"{name}: {problem!r}"))
+
+    def _connected(self, socket: SCServerSocket, status: Any) -> None:
+        def fail(data: Any, respond: Any) -> None:
+            error = OddError("It is odd")
+            error.detail = data
+            respond(error)
+
+        socket.on("echo", lambda data, respond: respond(None, data))
+        socket.on("describe", lambda data, respond: respond(None, repr(data)))
+        socket.on("bytes", lambda data, respond: respond(None, bytes(range(256))))
+        socket.on("end", lambda data, respond: respond())
+        socket.on("fail", fail)
+        socket.on("callBack", lambda data, respond: socket.emit(data["procedure"], data["data"], respond))
+        socket.on("note", lambda data, respond: socket.emit("told", data))
+        socket.on("raw", lambda message: self.unexpected.append(f"raw: {message!r}"))
+
+
 class MinBinTests(TestCase):
     """
     The client plays its story, C{minbin.js}, in a Node process of its own.
@@ -118,6 +145,7 @@ class MinBinTests(TestCase):
         """
         Serve one client, and compare what it saw.
 
+        @param options: of the server; its class is C{serverType}.
         @param client: the version of the client.
         @param codec: the version of the npm package.
         @param spoken: the version of the protocol that the client speaks.
@@ -125,7 +153,7 @@ class MinBinTests(TestCase):
         """
         options = {"codecEngine": "minBin", "protocolVersion": spoken, "pingInterval": 150} | options
         server = await listen("tcp:0:interface=127.0.0.1", reactor=reactor, **options)
-        application = Application(server)
+        application = (CallbackApplication if isinstance(server, SCServer) else Application)(server)
         node = shutil.which("node")
         assert node is not None
         arguments = [str(HERE / "minbin.js"), *map(str, (client, codec, server.sourcePort, spoken))]
@@ -162,6 +190,20 @@ class MinBinTests(TestCase):
         Client 14 at a server of both versions sees no ping of version 2, on which its codec would fail.
         """
         await self.play(14, 3, 1, [{"hex": "a22331"}], protocolVersion="auto")
+
+    async def test_callbackServer(self) -> None:
+        """
+        Client 14 at an SCServer, with both versions of the npm package.
+        """
+        for package in (3, 2):
+            await self.play(14, package, 1, [{"hex": "a22331"}], serverType=SCServer)
+
+    async def test_callbackServerBothVersions(self) -> None:
+        """
+        Client 14 and client 20 at an SCServer of both versions.
+        """
+        await self.play(14, 3, 1, [{"hex": "a22331"}], serverType=SCServer, protocolVersion="auto")
+        await self.play(20, 3, 2, [""], serverType=SCServer, protocolVersion="auto")
 
     async def test_client20BothVersions(self) -> None:
         """
