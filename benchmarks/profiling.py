@@ -18,7 +18,8 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.scenarios import SCENARIOS, Scenario
+from benchmarks.apis import API, APIS, V20
+from benchmarks.scenarios import SCENARIOS, Scenario, choose
 from benchmarks.servers import BenchmarkError, Server, buildGenerator, cacheFolder, runLoad, startOurs
 from benchmarks.sidebyside import coresFor
 
@@ -68,12 +69,13 @@ class Profiling:
     One scenario, watched.
     """
 
-    def __init__(self, scenario: Scenario, seconds: float, cores: str | None, folder: Path) -> None:
+    def __init__(self, scenario: Scenario, seconds: float, cores: str | None, folder: Path, api: API) -> None:
         """
         @param folder: for temporary files.
         """
         self._scenario = scenario
         self._seconds = seconds
+        self._api = api
         self._folder = folder
         self._generator = buildGenerator(cacheFolder())
         self._serverCore, self._loadCore = coresFor(cores)
@@ -83,7 +85,7 @@ class Profiling:
         Look at the server from outside.
         """
         samples = self._folder / "samples"
-        with startOurs(self._scenario, self._folder, self._serverCore) as server:
+        with startOurs(self._scenario, self._folder, self._serverCore, api=self._api) as server:
             duration = max(1, round(self._seconds + WARM_UP))
             watching = [sampler, "record", "--pid", str(server.pid), "--rate", str(RATE), "--nonblocking"]
             watching += ["--duration", str(duration), "--format", "raw", "--output", str(samples)]
@@ -98,15 +100,14 @@ class Profiling:
         """
         profile = self._folder / "profile"
         options = (f"--profile={profile}", "--profiler=cprofile", "--savestats")
-        with startOurs(self._scenario, self._folder, self._serverCore, options) as server:
+        with startOurs(self._scenario, self._folder, self._serverCore, options, self._api) as server:
             self._load(server)
         statistics = pstats.Stats(str(profile))
         statistics.sort_stats("tottime").print_stats(rows)
 
     def _load(self, server: Server) -> None:
-        report = runLoad(
-            self._generator, self._scenario, server, self._loadCore, warmUp=WARM_UP, seconds=self._seconds
-        )
+        times = {"warmUp": WARM_UP, "seconds": self._seconds}
+        report = runLoad(self._generator, self._scenario, server, self._loadCore, **times, api=self._api)
         speed, cpu = report["operationsPerSecond"], report["server"]["cpuPerOperation"]
         print(f"{speed:.0f} operations a second, {cpu:.1f} µs of CPU each")
 
@@ -117,15 +118,21 @@ def main(words: list[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.profiling", description="Profile agtwisted under load.")
     parser.add_argument("scenario", choices=SCENARIOS, metavar="scenario", help="a name, as for python -m benchmarks")
+    parser.add_argument("--api", choices=APIS, default=V20.name, help="whose server; v14 is SCServer")
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--rows", type=int, default=35, help="how many functions to show")
     parser.add_argument("--cores", help="numbers of the cores for the server and for the generator, e.g. 0,1")
     parser.add_argument("--cprofile", action="store_true", help="do not use py-spy")
     arguments = parser.parse_args(words)
+    api = APIS[arguments.api]
+    try:
+        [scenario] = choose([arguments.scenario], api)
+    except ValueError as error:
+        parser.error(str(error))
     sampler = None if arguments.cprofile else findSampler()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            profiling = Profiling(SCENARIOS[arguments.scenario], arguments.seconds, arguments.cores, Path(folder))
+            profiling = Profiling(scenario, arguments.seconds, arguments.cores, Path(folder), api)
             if sampler is not None:
                 profiling.sample(sampler, arguments.rows)
             else:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.apis import API, V20
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -141,15 +143,17 @@ SCENARIOS = {scenario.name: scenario for scenario in (*SIDE_BY_SIDE, *GROWTH)}
 GROUPS = {"standard": SIDE_BY_SIDE, "growth": GROWTH}
 
 
-def choose(names: list[str]) -> list[Scenario]:
+def choose(names: list[str], api: API = V20) -> list[Scenario]:
     """
     @param names: names of scenarios or of groups.
-    @return: the scenarios.
+    @param api: whose servers are to be measured.
+    @return: the scenarios, as far as the API has their variants.
     @raise ValueError: there is none of such a name.
     """
+    there = {name: scenario for name, scenario in SCENARIOS.items() if scenario.variant not in api.lacks}
     chosen: list[Scenario] = []
     for name in names:
-        if name not in GROUPS and name not in SCENARIOS:
-            raise ValueError(f"there is no scenario {name}; there are {', '.join((*GROUPS, *SCENARIOS))}")
-        chosen += GROUPS.get(name) or [SCENARIOS[name]]
+        if name not in GROUPS and name not in there:
+            raise ValueError(f"there is no scenario {name}; there are {', '.join((*GROUPS, *there))}")
+        chosen += [each for each in GROUPS.get(name) or [SCENARIOS[name]] if each.name in there]
     return chosen

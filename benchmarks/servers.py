@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from benchmarks.apis import API, V20
 from benchmarks.scenarios import Scenario
 
 HERE = Path(__file__).parent
@@ -72,13 +73,16 @@ def buildGenerator(folder: Path) -> Path:
     return program
 
 
-def installNode(folder: Path) -> Path:
+def installNode(folder: Path, api: API = V20) -> Path:
     """
     Install the Node server unless it is there.
 
+    @param folder: where what was installed is kept.
     @return: the folder C{node_modules}.
     """
-    manifest, packages = HERE / "node" / "package.json", folder / "node_modules"
+    folder = folder if api is V20 else folder / api.name
+    folder.mkdir(exist_ok=True)
+    manifest, packages = api.node / "package.json", folder / "node_modules"
     installed = folder / "package.json"
     if packages.exists() and installed.exists() and installed.read_text() == manifest.read_text():
         return packages
@@ -261,31 +265,40 @@ def twistd() -> str:
     return found
 
 
-def startOurs(scenario: Scenario, folder: Path, core: int | None, options: tuple[str, ...] = ()) -> Server:
+def startOurs(
+    scenario: Scenario, folder: Path, core: int | None, options: tuple[str, ...] = (), api: API = V20
+) -> Server:
     """
     @param folder: for temporary files.
     @param options: more options of twistd itself.
     @return: C{twistd agserver}, of this checkout.
     """
     address = Address(scenario.transport, folder)
-    application = ["--app", f"benchmarks.application:{scenario.variant}", "--endpoint", address.endpoint()]
+    application = ["--api", api.name, "--app", f"{api.application}:{scenario.variant}", "--endpoint", address.endpoint()]
     application += OPTIONS.get(scenario.variant, [])
     command = [twistd(), "-n", "--pidfile=", *options, "agserver", *application]
     return Server(command, {"PYTHONPATH": str(ROOT)}, address, core)
 
 
-def startNode(scenario: Scenario, folder: Path, core: int | None, packages: Path) -> Server:
+def startNode(scenario: Scenario, folder: Path, core: int | None, packages: Path, api: API = V20) -> Server:
     """
     @param packages: the folder C{node_modules}.
     @return: the Node server.
     """
     address = Address(scenario.transport, folder)
-    command = ["node", str(HERE / "node" / "server.js"), scenario.variant, *address.nodeArguments()]
+    command = ["node", str(api.node / "server.js"), scenario.variant, *address.nodeArguments()]
     return Server(command, {"NODE_PATH": str(packages)}, address, core)
 
 
 def runLoad(
-    program: Path, scenario: Scenario, server: Server, core: int | None, *, warmUp: float, seconds: float
+    program: Path,
+    scenario: Scenario,
+    server: Server,
+    core: int | None,
+    *,
+    warmUp: float,
+    seconds: float,
+    api: API = V20,
 ) -> dict[str, Any]:
     """
     Put a server under load.
@@ -295,6 +308,7 @@ def runLoad(
     @raise BenchmarkError: it could not do its work, or the server made an error.
     """
     command = [str(program), *scenario.load.split(), *server.address.loadArguments(), "--pid", str(server.pid)]
+    command += ["--protocol", str(api.protocol)]
     command += ["--warm-up", str(scenario.warmUp or warmUp), "--seconds", str(scenario.seconds or seconds)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", preexec_fn=_onCore(core))
     if done.returncode != 0:

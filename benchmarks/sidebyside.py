@@ -24,6 +24,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.apis import APIS, V20
 from benchmarks.scenarios import FIGURES, GROUPS, Scenario, choose
 from benchmarks.servers import (
     ROOT,
@@ -53,7 +54,8 @@ class Comparison:
         """
         cache = cacheFolder()
         self.generator = buildGenerator(cache)
-        self.packages = arguments.node_modules or installNode(cache)
+        self.api = arguments.api
+        self.packages = arguments.node_modules or installNode(cache, self.api)
         self._arguments = arguments
         self._folder = folder
         self._serverCore, self._loadCore = coresFor(arguments.cores)
@@ -87,14 +89,13 @@ class Comparison:
 
     def _start(self, which: str, scenario: Scenario) -> Server:
         if which == OURS:
-            return startOurs(scenario, self._folder, self._serverCore)
-        return startNode(scenario, self._folder, self._serverCore, self.packages)
+            return startOurs(scenario, self._folder, self._serverCore, api=self.api)
+        return startNode(scenario, self._folder, self._serverCore, self.packages, self.api)
 
     def _run(self, scenario: Scenario, server: Server) -> dict[str, Any]:
         given = self._arguments
-        return runLoad(
-            self.generator, scenario, server, self._loadCore, warmUp=given.warm_up, seconds=given.seconds
-        )
+        times = {"warmUp": given.warm_up, "seconds": given.seconds}
+        return runLoad(self.generator, scenario, server, self._loadCore, **times, api=self.api)
 
 
 #: What is shown besides the figures.
@@ -203,6 +204,7 @@ def readCommandLine(words: list[str] | None) -> argparse.Namespace:
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure agtwisted and the Node server.")
     parser.add_argument("scenarios", nargs="*", default=["standard"], help=f"names, or the groups {', '.join(GROUPS)}")
+    parser.add_argument("--api", choices=APIS, default=V20.name, help="whose servers; v14 is SCServer and its model")
     parser.add_argument("--rounds", type=int, default=5, help="pairs of runs for each scenario")
     parser.add_argument("--seconds", type=float, default=1.5, help="how long each run measures")
     parser.add_argument("--warm-up", type=float, default=0.7, help="seconds of load before that")
@@ -211,9 +213,11 @@ def readCommandLine(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="file for everything that was measured")
     arguments = parser.parse_args(words)
     names = [] if arguments.scenarios == ["standard"] else arguments.scenarios
-    arguments.command = shlex.join(["python", "-m", "benchmarks", *names, "--rounds", str(arguments.rounds)])
+    which = [] if arguments.api == V20.name else ["--api", arguments.api]
+    arguments.command = shlex.join(["python", "-m", "benchmarks", *names, *which, "--rounds", str(arguments.rounds)])
+    arguments.api = APIS[arguments.api]
     try:
-        arguments.scenarios = choose(arguments.scenarios)
+        arguments.scenarios = choose(arguments.scenarios, arguments.api)
     except ValueError as error:
         parser.error(str(error))
     return arguments
@@ -238,6 +242,7 @@ def main(words: list[str] | None = None) -> None:
     if arguments.json is not None:
         measured = {
             "command": arguments.command,
+            "api": arguments.api.name,
             "date": datetime.now(UTC).date().isoformat(),
             "machine": describeMachine(),
             "versions": describeVersions(comparison.packages),

@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from benchmarks.apis import API, V14, V20
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.servers import OPTIONS, Server
 from tests.benchmarks.support import generator, load, missing, plainServer, serve
@@ -186,16 +187,28 @@ class VariantsTests(LoadTestCase):
                 self.assertEqual(report["errors"]["total"], 0, report)
                 self.assertGreater(report["operations"], 0)
 
-    def test_variants(self) -> None:
+    def check(self, api: API, variants: set[str]) -> None:
         """
-        Each serves calls and publications.
+        Each variant serves calls and publications.
         """
-        for variant in sorted({scenario.variant for scenario in SCENARIOS.values()} - {"plain"}):
-            with serve(f"benchmarks.application:{variant}", self.folder) as server:
+        for variant in sorted(variants - api.lacks):
+            with serve(f"{api.application}:{variant}", self.folder, options=["--api", api.name]) as server:
                 for arguments in ("rpc --connections 3", "pubsub --subscribers 3"):
-                    report = load(server, arguments + " --warm-up 0.01 --seconds 0.05")
+                    report = load(server, f"{arguments} --protocol {api.protocol} --warm-up 0.01 --seconds 0.05")
                     self.assertEqual(report["errors"]["total"], 0, f"{variant}: {report}")
                     self.assertGreater(report["operations"], 0)
+
+    def test_variants(self) -> None:
+        """
+        Those of version 20. (The plain one is tested above.)
+        """
+        self.check(V20, {scenario.variant for scenario in SCENARIOS.values()} - {"plain"})
+
+    def test_variants14(self) -> None:
+        """
+        Those of version 14.
+        """
+        self.check(V14, {scenario.variant for scenario in SCENARIOS.values()})
 
 
 class FaultsTests(LoadTestCase):

@@ -9,13 +9,15 @@ import io
 import json
 import shutil
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks import application, micro, profiling, publish, sidebyside
+from benchmarks import micro, profiling, publish, sidebyside
+from benchmarks.apis import API, APIS, V14, V20
 from benchmarks.chart import Bar, Panel, bars, curves
 from benchmarks.scenarios import FIGURES, GROWTH, SCENARIOS, SERIES, SIDE_BY_SIDE, choose
 from benchmarks.servers import ROOT
@@ -56,7 +58,9 @@ class ScenariosTests(SynchronousTestCase):
         """
         self.assertEqual(len(SCENARIOS), len(SIDE_BY_SIDE) + len(GROWTH))
         for scenario in SCENARIOS.values():
-            self.assertTrue(callable(getattr(application, scenario.variant)))
+            for api in APIS.values():
+                function = getattr(import_module(api.application), scenario.variant, None)
+                self.assertEqual(callable(function), scenario.variant not in api.lacks)
             self.assertTrue(set(scenario.figures) <= set(FIGURES))
             self.assertIn(scenario.series, {None, *SERIES})
 
@@ -67,6 +71,15 @@ class ScenariosTests(SynchronousTestCase):
         self.assertEqual(choose(["fan100", "growth"]), [SCENARIOS["fan100"], *GROWTH])
         error = self.assertRaises(ValueError, choose, ["rpc2"])
         self.assertIn("rpc16", str(error))
+
+    def test_version14(self) -> None:
+        """
+        What only the younger API has is left out for version 14, and refused when it is named.
+        """
+        names = [scenario.name for scenario in choose(["standard"], V14)]
+        self.assertEqual(names, [scenario.name for scenario in SIDE_BY_SIDE if scenario.name != "rpc1-raw"])
+        error = self.assertRaises(ValueError, choose, ["rpc1-raw"], V14)
+        self.assertNotIn("rpc1-raw,", str(error))
 
 
 class ComparisonTests(SynchronousTestCase):
@@ -88,22 +101,42 @@ class ComparisonTests(SynchronousTestCase):
         """
         The whole comparison of one scenario: it prints a row and writes everything to a file.
         """
-        if not (PACKAGES / "socketcluster-server").is_dir():
-            missing("socketcluster-server is not installed below tests/interop")
+        measured = self.measured(V20, "rpc1", PACKAGES / "socketcluster-server")
+        self.assertIn("RPC, 100 connections, depth 1", publish.tables(publish.condensed(measured)))
+
+    def test_version14(self) -> None:
+        """
+        The same with the servers of version 14, calls and publications, which speak version 1 of the protocol.
+        """
+        for name in ("rpc1", "fan100-outbound"):
+            measured = self.measured(V14, name, PACKAGES / "sc14server")
+            self.assertEqual((measured["api"], measured["versions"]["socketcluster-server"]), ("v14", "14.7.2"))
+            self.assertIn("--api v14", measured["command"])
+
+    def measured(self, api: API, name: str, server: Path) -> Any:
+        """
+        @param server: the package of the Node server.
+        @return: what a comparison of one scenario has written to its file.
+        """
+        if not server.is_dir():
+            missing(f"{server.name} is not installed below tests/interop")
         if shutil.which("node") is None:
             missing("node is not installed")
+        packages = Path(self.mktemp()).absolute()
+        packages.mkdir()
+        (packages / "socketcluster-server").symlink_to(server)
         self.patch(sidebyside, "buildGenerator", lambda folder: generator())
         target = Path(self.mktemp())
-        words = ["rpc1", "--rounds", "1", "--seconds", "0.2", "--warm-up", "0.1"]
-        words += ["--node-modules", str(PACKAGES), "--json", str(target)]
+        words = [name, "--api", api.name, "--rounds", "1", "--seconds", "0.2", "--warm-up", "0.1"]
+        words += ["--node-modules", str(packages), "--json", str(target)]
         lines = printed(sidebyside.main, words).splitlines()
-        self.assertEqual([line.split()[0] for line in lines], ["scenario", "rpc1"])
+        self.assertEqual([line.split()[0] for line in lines], ["scenario", name])
         measured = json.loads(target.read_text())
         self.assertTrue({"date", "machine", "versions", "command", "rounds"} <= set(measured))
         [result] = measured["results"]
         self.assertEqual({len(result["pairs"]), len(result["pairs"][0])}, {1, 2})
         self.assertGreater(result["figures"]["cpu"]["ratio"]["median"], 0)
-        self.assertIn("RPC, 100 connections, depth 1", publish.tables(publish.condensed(measured)))
+        return measured
 
 
 class MicroTests(SynchronousTestCase):
@@ -167,6 +200,14 @@ class ProfilingTests(SynchronousTestCase):
         output = printed(profiling.main, ["rpc1", "--cprofile", "--seconds", "0.2"])
         self.assertRegex(output, r"\d+ operations a second, \d+\.\d µs of CPU each")
         self.assertIn("application.py", output)
+
+    def test_unknown(self) -> None:
+        """
+        A scenario that the API has not is refused.
+        """
+        with contextlib.redirect_stderr(io.StringIO()) as output:
+            self.assertRaises(SystemExit, profiling.main, ["rpc1-raw", "--api", "v14"])
+        self.assertIn("there is no scenario rpc1-raw", output.getvalue())
 
     def test_samples(self) -> None:
         """
