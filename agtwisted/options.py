@@ -132,6 +132,12 @@ class ServerOptions:
     maxUnansweredCalls: int | None = option(
         1000, "int", "calls of one client that wait for answers; past it the client is not read, then calls are refused"
     )
+    maxMessagesPerSecond: float | None = option(
+        None, "float", "messages that one client may send per second on average; one that sends more is slowed down"
+    )
+    maxMessagesBurst: int | None = option(
+        None, "int", "messages that may come at once under maxMessagesPerSecond; those of two seconds when not given"
+    )
     outboundBufferLimit: int | None = option(
         1048576, "int", "what may wait for a client that does not read; past it, the client is closed with 4100",
         "bytes"

@@ -44,6 +44,7 @@ from agtwisted.server.pacing import Pacer
 from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.server.stalls import StallWatch
 from agtwisted.server.statistics import statistics
+from agtwisted.server.throttling import ThrottledServerSocket
 from agtwisted.server.tokenexpiry import expiryFor
 from agtwisted.sockets.socket import CLOSED
 from agtwisted.sockets.wheel import Wheel
@@ -130,6 +131,7 @@ class AGServer(AsyncStreamEmitter):
         self._origins = Origins(given.origins)
         self.middleware: dict[str, MiddlewareFunction] = {}
         self.counters = Counters()
+        self._socketType = ThrottledServerSocket if given.maxMessagesPerSecond else AGServerSocket
         self.admission = Admission(given, self.limitHit)
         self.pacer = Pacer(self.turns, self.wheel.seconds)
         self._dialect = self._dialects[given.protocolVersion]
@@ -506,7 +508,7 @@ class AGServer(AsyncStreamEmitter):
         """
         stream = transport.request.extra.pop(self.SYMBOL_MIDDLEWARE_HANDSHAKE_STREAM, None)
         dialect = self._dialectAt(transport.request.path)
-        socket = AGServerSocket(self.generateId(), self, transport, dialect, stream)
+        socket = self._socketType(self.generateId(), self, transport, dialect, stream)
         self.pendingClients[socket.id] = socket
         for line in (INBOUND_RAW, INBOUND, OUTBOUND):
             if line in self.middleware:

@@ -3,7 +3,7 @@ Back-pressure to the peer: while a socket has too much to do, its transport is n
 
 TCP then makes the peer wait. Reading stops while the peer itself does not read, while too many messages wait for
 middleware or a broker, while a consumer of a receiver or procedure is too far behind, and while too many calls are
-unanswered.
+unanswered, and while more messages have come than may in that time.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ _OUTBOUND = 1
 _QUEUE = 2
 _CONSUMERS = 4
 _CALLS = 8
+_RATE = 16
 
 #: Those that may be what keeps the application from getting an answer of the peer that it waits for.
 _YIELDING = _CONSUMERS | _CALLS
@@ -103,6 +104,12 @@ class InboundFlow:
         The application has begun or ceased to have too many calls of the peer to answer.
         """
         self._set(_CALLS, areTooMany)
+
+    def rateChanged(self, isTooHigh: bool) -> None:
+        """
+        The peer has sent too much in too short a time, or it may send again.
+        """
+        self._set(_RATE, isTooHigh)
 
     def awaitAnswers(self, isAwaiting: bool) -> None:
         """

@@ -36,6 +36,7 @@ from agtwisted.v14.middleware import (
     silentError,
 )
 from agtwisted.v14.serversocket import SCServerSocket
+from agtwisted.v14.throttling import ThrottledSCServerSocket
 
 
 class SCServer(TwofoldEmitter, AGServer):
@@ -224,7 +225,8 @@ class SCServer(TwofoldEmitter, AGServer):
         @param transport: an L{agtwisted.interfaces.ITransport}.
         @return: what it delivers to.
         """
-        socket = SCServerSocket(self.generateId(), self, transport, self._dialectAt(transport.request.path))
+        kind = ThrottledSCServerSocket if self.options.maxMessagesPerSecond else SCServerSocket
+        socket = kind(self.generateId(), self, transport, self._dialectAt(transport.request.path))
         self.pendingClients[socket.id] = socket
         self.notify("handshake", socket)
         return socket

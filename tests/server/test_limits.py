@@ -528,6 +528,174 @@ class UnansweredCallsTests(LimitTestCase):
             self.assertNotHit(server, warnings)
 
 
+class RateTests(LimitTestCase):
+    """
+    C{maxMessagesPerSecond} and C{maxMessagesBurst}, here 20 a second and 6 at once. Deadlines may come 50 ms late, in
+    which a message comes.
+    """
+
+    OPTIONS = {"maxMessagesPerSecond": 20, "maxMessagesBurst": 6}
+
+    def receiving(self, server: AGServer) -> tuple[FakeClient, list[Any]]:
+        """
+        @return: a client, and where what it transmits as C{x} will be. Its handshake was a message as well, which has
+            been made up for.
+        """
+        client = connect(server)
+        assert client.socket is not None
+        received: list[Any] = []
+        if isinstance(server, SCServer):
+            client.socket.on("x", received.append)  # type: ignore[attr-defined]
+        else:
+            self.collect(client.socket.receiver("x"), received.append)
+        self.clock.advance(1)
+        return client, received
+
+    def transmit(self, client: FakeClient, *numbers: int) -> None:
+        """
+        Send messages in one turn.
+        """
+        client.send(*[{"event": "x", "data": number} for number in numbers])
+
+    def pass_(self, seconds: float) -> None:
+        """
+        Let time pass in small steps, as it does.
+        """
+        self.clock.pump([0.01] * round(seconds * 100))
+
+    def test_burst(self) -> None:
+        """
+        As many messages as may come at once are processed at once, and time makes room for more.
+        """
+        for server, warnings in self.servers(**self.OPTIONS):
+            client, received = self.receiving(server)
+            for _ in range(4):
+                self.transmit(client, *range(6))
+                self.assertEqual(len(received), 6)
+                received.clear()
+                self.clock.advance(0.3)
+            self.assertTrue(client._transport.isReading)
+            self.assertNotHit(server, warnings)
+
+    def test_slowedDown(self) -> None:
+        """
+        What is past that waits for its time, in order, and the client is not read until half of a burst may come again.
+        """
+        for server, warnings in self.servers(**self.OPTIONS):
+            client, received = self.receiving(server)
+            self.transmit(client, *range(16))
+            self.assertEqual(received, list(range(6)))
+            self.assertFalse(client._transport.isReading)
+            self.assertHit(server, warnings, "maxMessagesPerSecond")
+            self.pass_(0.24)
+            self.assertIn(len(received), range(9, 12))
+            self.assertFalse(client._transport.isReading)
+            self.pass_(0.4)
+            self.assertEqual(received, list(range(16)))
+            self.pass_(0.3)
+            self.assertTrue(client._transport.isReading)
+            self.assertHit(server, warnings, "maxMessagesPerSecond")
+
+    def test_average(self) -> None:
+        """
+        A client that sends as fast as it is read gets what it may on average, for as long as it likes.
+        """
+        for server, _ in self.servers(**self.OPTIONS):
+            client, received = self.receiving(server)
+            for _ in range(1000):
+                if client._transport.isReading:
+                    self.transmit(client, 1, 2, 3)
+                self.clock.advance(0.01)
+            self.assertIn(len(received), range(160, 210))
+            self.assertLessEqual(server.counters.limitsHit["maxMessagesPerSecond"], 70)
+
+    def test_batches(self) -> None:
+        """
+        Each packet of a batch counts.
+        """
+        for server, warnings in self.servers(**self.OPTIONS):
+            client, received = self.receiving(server)
+            client.send([{"event": "x", "data": number} for number in range(16)])
+            self.assertEqual(len(received), 16)
+            self.assertNotHit(server, warnings)
+            self.transmit(client, 16)
+            self.assertEqual(len(received), 16)
+            self.assertHit(server, warnings, "maxMessagesPerSecond")
+            self.pass_(0.5)
+            self.assertEqual(len(received), 16)
+            self.pass_(0.2)
+            self.assertEqual(received, list(range(17)))
+
+    def test_waiting(self) -> None:
+        """
+        Messages that middleware has held up need their time as well, and keep their order.
+        """
+        server, _ = self.servers(**self.OPTIONS)[0]
+        actions: list[Any] = []
+
+        async def middleware(stream: Any) -> None:
+            async for action in stream:
+                actions.append(action)
+
+        client, received = self.receiving(server)
+        server.setMiddleware(server.MIDDLEWARE_INBOUND_RAW, middleware)
+        self.transmit(client, *range(9))
+        while actions:
+            actions.pop().allow()
+            client.settle()
+        self.assertEqual(received, list(range(6)))
+        for _ in range(30):
+            self.clock.advance(0.05)
+            while actions:
+                actions.pop().allow()
+                client.settle()
+        self.assertEqual(received, list(range(9)))
+
+    def test_alive(self) -> None:
+        """
+        A client that waits is not taken for dead, and its messages that were read meanwhile wait as well.
+        """
+        for server, _ in self.servers(maxMessagesPerSecond=0.1, maxMessagesBurst=1, pingTimeout=5000, pingInterval=2000):
+            client = connect(server)
+            for _ in range(20):
+                self.clock.advance(1)
+                client.transmit("x")
+            self.assertEqual(client.state, "open")
+
+    def test_closed(self) -> None:
+        """
+        A connection that goes leaves nothing behind, and nothing of it is processed any more.
+        """
+        for server, _ in self.servers(**self.OPTIONS):
+            client, received = self.receiving(server)
+            self.transmit(client, *range(16))
+            client.disconnect()
+            self.pass_(2)
+            self.assertEqual(received, list(range(6)))
+            self.assertEqual(server.clients, {})
+
+    def test_defaultBurst(self) -> None:
+        """
+        Without C{maxMessagesBurst}, the messages of two seconds may come at once.
+        """
+        for server, _ in self.servers(maxMessagesPerSecond=4):
+            client, received = self.receiving(server)
+            self.clock.advance(2)
+            self.transmit(client, *range(12))
+            self.assertEqual(len(received), 8)
+
+    def test_off(self) -> None:
+        """
+        By default nothing is counted, and sockets are the ordinary ones.
+        """
+        for server, warnings in self.servers():
+            client, received = self.receiving(server)
+            self.assertIn(type(client.socket).__name__, ("AGServerSocket", "SCServerSocket"))
+            self.transmit(client, *range(20_000))
+            self.assertEqual(len(received), 20_000)
+            self.assertNotHit(server, warnings)
+
+
 class DefaultsTests(ServerTestCase):
     """
     What ordinary applications do is far from the defaults.
