@@ -143,7 +143,7 @@ class AGService(Service):
         server = self.server
         server.isReady = False  # the health check says so
         if self.ports and server.options.drainDelay:
-            await deferLater(server.reactor, seconds(server.options.drainDelay))
+            await deferLater(server.timers, seconds(server.options.drainDelay))
         await self._stopListening()
         await self._finishCalls()
         await self._closeSockets()
@@ -152,13 +152,13 @@ class AGService(Service):
         """
         Let the application answer the calls that it has, for some time.
         """
-        reactor = self.server.reactor
-        deadline = reactor.seconds() + seconds(self.server.options.drainTimeout)
+        timers = self.server.timers
+        deadline = timers.seconds() + seconds(self.server.options.drainTimeout)
         while any(socket.unansweredCount > 0 for socket in self.server.clients.values()):
-            if reactor.seconds() >= deadline:
+            if timers.seconds() >= deadline:
                 log.warn("Some calls were not answered before the server stopped.")
                 return
-            await deferLater(reactor, _DRAIN_STEP)
+            await deferLater(timers, _DRAIN_STEP)
 
     async def _stopListening(self) -> None:
         ports, self.ports = self.ports, []
@@ -171,11 +171,11 @@ class AGService(Service):
             for socket in sockets[first : first + _CLOSED_AT_ONCE]:
                 socket.disconnect(GOING_AWAY)
             if first + _CLOSED_AT_ONCE < len(sockets):
-                await deferLater(self.server.reactor, _DRAIN_STEP)
+                await deferLater(self.server.timers, _DRAIN_STEP)
         if not gone:
             return
         all = gatherResults(gone, consumeErrors=True)
-        all.addTimeout(CLOSING_TIME, self.server.reactor, onTimeoutCancel=lambda *_: None)
+        all.addTimeout(CLOSING_TIME, self.server.timers, onTimeoutCancel=lambda *_: None)
         await all
         for socket in sockets:
             socket.terminate()

@@ -198,7 +198,7 @@ def rememberPort(server: AGServer, port: IListeningPort) -> None:
     """
     Tell a server where it listens; the first of several places counts.
     """
-    waitOutShortages(port, server.reactor)
+    waitOutShortages(port, server.timers)
     if server.listeningPort is None:
         address = port.getHost()
         server.listeningPort = port

@@ -46,6 +46,7 @@ from agtwisted.server.stalls import StallWatch
 from agtwisted.server.statistics import statistics
 from agtwisted.server.throttling import ThrottledServerSocket
 from agtwisted.server.tokenexpiry import expiryFor
+from agtwisted.sockets.punctual import Timers, timersOf
 from agtwisted.sockets.socket import CLOSED
 from agtwisted.sockets.wheel import Wheel
 from agtwisted.streams.emitter import AsyncStreamEmitter
@@ -80,6 +81,7 @@ class AGServer(AsyncStreamEmitter):
     @ivar tokenExpiry: what ends tokens at their second, L{agtwisted.server.tokenexpiry.TokenExpiry}; C{None} if they end
         when they are used (option C{authExpiryMode}).
     @ivar pacer: when new clients are let in, L{agtwisted.server.pacing.Pacer}.
+    @ivar timers: what its delayed calls come from: punctual ones of the reactor, or a test's clock.
     @ivar requestCreator: makes the requests of calls, C{None} for L{agtwisted.AGRequest}.
     @ivar auth: signs and verifies tokens.
     @ivar codec: encodes and decodes messages.
@@ -110,9 +112,10 @@ class AGServer(AsyncStreamEmitter):
         """
         if reactor is None:
             from twisted.internet import reactor
-        super().__init__(Turns(reactor))
+        self.timers = timersOf(reactor)
+        super().__init__(Turns(self.timers))
         self.reactor: IReactorTime = reactor
-        self.wheel = Wheel(reactor)
+        self.wheel = Wheel(self.timers)
         self.stalls = StallWatch(reactor, self.wheel.seconds)
         self.options = given = self._optionsType.merged(options)
         self.ackTimeout = given.ackTimeout
@@ -190,6 +193,8 @@ class AGServer(AsyncStreamEmitter):
         """
         if self._started is None:
             self.startedAt = self.wheel.seconds()
+            if isinstance(self.timers, Timers):
+                self.timers.start()
             # A failure in a list does not travel by itself: each caller gets it, and nobody is left with it.
             self._started = Deferred.fromCoroutine(self._start()).addCallbacks(lambda _: [], lambda failure: [failure])
         done: Deferred[None] = Deferred()
@@ -229,6 +234,8 @@ class AGServer(AsyncStreamEmitter):
         """
         self.isReady = False
         self._started = None
+        if isinstance(self.timers, Timers):
+            self.timers.stop()
         if not keepSocketsOpen:
             for socket in [*self.clients.values(), *self.pendingClients.values()]:
                 socket.terminate()

@@ -102,7 +102,7 @@ class Wheel:
         @param reactor: what the delayed call comes from.
         """
         self.seconds = monotonicClock(reactor)
-        self.mayStandStill = IReactorCore.providedBy(reactor)
+        self.mayStandStill = self.seconds is time.monotonic
         self.standstillEnded = -inf
         self._hasRead = False
         self._reactor = reactor

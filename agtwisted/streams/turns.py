@@ -30,13 +30,15 @@ class Turns:
     Runs jobs at the end of the reactor's turn: first all wake-ups (and those that they cause), then all flushes.
     """
 
-    __slots__ = ("_reactor", "_wakeUps", "_settling", "_flushes", "_call", "_isDue", "_isWaking")
+    __slots__ = ("_reactor", "_soon", "_wakeUps", "_settling", "_flushes", "_call", "_isDue", "_isWaking")
 
     def __init__(self, reactor: IReactorTime) -> None:
         """
         @param reactor: what the delayed call comes from; a L{twisted.internet.task.Clock} in tests.
         """
         self._reactor = reactor
+        # Whoever stands in for a reactor may have a shorter way.
+        self._soon: Callable[[Callable[[], object]], IDelayedCall] | None = getattr(reactor, "callSoon", None)
         self._wakeUps: list[Callable[[], object]] = []
         self._settling: list[Callable[[], object]] = []
         self._flushes: list[Callable[[], object]] = []
@@ -138,7 +140,8 @@ class Turns:
 
     def _schedule(self) -> None:
         self._isDue = True
-        self._call = self._reactor.callLater(0, self._turnEnded)
+        end, soon = self._turnEnded, self._soon
+        self._call = self._reactor.callLater(0, end) if soon is None else soon(end)
 
     def _turnEnded(self) -> None:
         if self._call is not None:

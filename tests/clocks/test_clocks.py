@@ -218,3 +218,10 @@ class LeapTests(TestCase):
         options += ["--auth-expiry-mode=deauthenticate", "--endpoint=tcp:0:interface=127.0.0.1"]
         command = ["-n", "--pidfile=", "agserver", *options, "--app=tests.clocks.application:begin"]
         await self.check("-c", TWISTD, *command)
+
+    async def test_script(self) -> None:
+        """
+        A script that calls C{listen} and runs the reactor as Twisted makes it, whose clock is the wall clock.
+        """
+        await self.check("-m", "tests.clocks.application")
+
