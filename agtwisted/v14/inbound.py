@@ -75,10 +75,19 @@ def enforceExpiry(socket: SCServerSocket) -> Any:
 
     @return: the error that this is; L{NO_DATA} if it is not over.
     """
+    expired = expiryError(socket)
+    if expired is not NO_DATA:
+        socket.deauthenticate()
+    return expired
+
+
+def expiryError(socket: SCServerSocket) -> Any:
+    """
+    @return: the error that the time of a socket's token is over; L{NO_DATA} if it is not over.
+    """
     token = socket.authToken
     if token is None or not isExpired(token):
         return NO_DATA
-    socket.deauthenticate()
     return AuthTokenExpiredError("The socket auth token has expired", token["exp"])
 
 

@@ -35,7 +35,7 @@ from agtwisted.sockets.waiting import Waiting
 from agtwisted.v14 import authentication, subscriptions
 from agtwisted.v14.callbacks import Callback, call
 from agtwisted.v14.emitter import TwofoldEmitter
-from agtwisted.v14.inbound import LOCAL_EVENTS, eventReceived
+from agtwisted.v14.inbound import LOCAL_EVENTS, eventReceived, expiryError
 from agtwisted.v14.middleware import EMIT, PUBLISH_OUT, MiddlewareRequest
 from agtwisted.v14.response import Response
 from agtwisted.v14.text import inText
@@ -308,7 +308,11 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         """
         # Other recipients have the same data: what middleware does to it must reach nobody else.
         own = ownCopy(data["data"]) if "data" in data else NO_DATA
-        request = MiddlewareRequest(socket=self, channel=data.get("channel", NO_DATA), data=own)
+        # As SocketCluster documents it; its own server leaves the error out here.
+        expired = expiryError(self)
+        request = MiddlewareRequest(
+            socket=self, channel=data.get("channel", NO_DATA), data=own, authTokenExpiredError=expired
+        )
 
         def decided(error: Any, _: Any) -> None:
             if error is not None:

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from agtwisted import AGServer, AGSimpleBroker, SCServer, SCServerSocket
+from agtwisted import AGServer, AGSimpleBroker, SCServer, SCServerSocket, listen
 from agtwisted.errors import InvalidActionError, InvalidArgumentsError, InvalidOptionsError
 from agtwisted.protocol.codecs import JSONCodec
+from agtwisted.site import rememberPort
 from agtwisted.testing import connect
 from tests.v14.support import KEY, Setting
 
@@ -54,6 +57,22 @@ class MemberTests(SynchronousTestCase):
         self.assertEqual(server.ackTimeoutSeconds, 0.05)
         self.assertEqual(server.exchange.id, "exchange")
 
+    def test_listening(self) -> None:
+        """
+        Where it listens can be read, and whether over TLS.
+        """
+
+        class TLSPort:
+            _type = "TLS"
+
+            def getHost(self) -> IPv4Address:
+                return IPv4Address("TCP", "192.0.2.1", 443)
+
+        server = self.successResultOf(listen(8000, MemoryReactorClock(), serverType=SCServer))
+        self.assertEqual((server.sourcePort, server.host, server.secure), (8000, "0.0.0.0", False))
+        rememberPort(self.server, TLSPort())  # type: ignore[arg-type]
+        self.assertEqual((self.server.sourcePort, self.server.host, self.server.secure), (443, "192.0.2.1", True))
+
     def test_ready(self) -> None:
         """
         C{ready} is told when the server accepts connections.
@@ -86,6 +105,19 @@ class MemberTests(SynchronousTestCase):
         """
         self.server.emit("notice", "the disk is filling up")
         self.assertEqual(self.setting.events, [("notice", ("the disk is filling up",))])
+
+    def test_listenersOfEvents(self) -> None:
+        """
+        C{on} hears every time, C{once} the first time, and none of them after C{off}.
+        """
+        heard: list[str] = []
+        listeners = [lambda *_, name=name: heard.append(name) for name in ("on", "once", "off")]
+        for method, listener in zip((self.server.on, self.server.once, self.server.on), listeners, strict=True):
+            method("connection", listener)
+        self.server.off("connection", listeners[2])
+        self.setting.connect()
+        self.setting.connect()
+        self.assertEqual(heard, ["on", "once", "on"])
 
     def test_error(self) -> None:
         """
@@ -414,6 +446,37 @@ class MiddlewareTests(SynchronousTestCase):
         self.assertEqual((error.name, error.expiry), ("AuthTokenExpiredError", 1000))
         self.assertEqual(client.packets[0], {"event": "#removeAuthToken", "data": None})
 
+    def test_expiryInEveryLine(self) -> None:
+        """
+        The lines of subscribing, publishing and delivering are told as well, and may refuse for it.
+        """
+        told: list[tuple[str, str | None]] = []
+
+        def tell(line: str) -> Any:
+            def function(request: Any, next: Any) -> None:
+                error = request.authTokenExpiredError
+                told.append((line, error and error.name))
+                next(error if line == "publishOut" else None)
+
+            return function
+
+        client = self.setting.connect()
+        for line in ("subscribe", "publishIn", "publishOut"):
+            self.server.addMiddleware(line, tell(line))
+        for act in (
+            lambda: client.subscribe("news"),
+            lambda: client.publish("news", 1),
+            lambda: self.server.exchange.publish("news", 2),
+        ):
+            self.setting.sockets[0].setAuthToken({"username": "ann", "exp": 1000})
+            act()
+        expired = "AuthTokenExpiredError"
+        self.assertEqual(
+            told,
+            [("subscribe", expired), ("publishIn", expired), ("publishOut", None), ("publishOut", expired)],
+        )
+        self.assertEqual(client.publications("news"), [1])
+
     def test_expiryWithWaitForAuth(self) -> None:
         """
         A subscription that waits for authentication fails without middleware when the token has expired.
@@ -424,6 +487,18 @@ class MiddlewareTests(SynchronousTestCase):
         answer = client.invoke("#subscribe", {"channel": "a", "waitForAuth": True})
         self.assertEqual(self.failureResultOf(answer).value.name, "AuthTokenExpiredError")
         self.assertEqual(self.requests, [])
+
+    def test_exchangeIsNotAsked(self) -> None:
+        """
+        What the server itself publishes passes no inbound middleware, only that of deliveries.
+        """
+        for line in ("emit", "publishIn", "publishOut"):
+            self.server.addMiddleware(line, self.remember)
+        client = self.setting.connect()
+        client.subscribe("news")
+        self.server.exchange.publish("news", 1)
+        self.assertEqual([(request.channel, request.data) for request in self.requests], [("news", 1)])
+        self.assertIs(self.requests[0].socket, self.setting.sockets[0])
 
     def test_twice(self) -> None:
         """
