@@ -70,7 +70,7 @@ _READ_SIZE = 16384
 
 #: Frames that Autobahn parses in one turn: thousands fit into what is received at once, and others are to get their turn
 #: between them.
-_FRAMES_A_TURN = 256
+_FRAMES_A_TURN = 128
 
 #: Seconds that a client which has been told off has to close its end; until then what it sends is thrown away.
 _LINGER = 5

@@ -351,7 +351,7 @@ class SliceTests(FloodTestCase):
 
     def test_slices(self) -> None:
         """
-        They are taken 256 a turn, in order, and the client is not read before all have been.
+        They are taken 128 a turn, in order, and the client is not read before all have been.
         """
         client, socket = self.limited()
         received = self.values(socket.receiver("x"))
@@ -360,11 +360,11 @@ class SliceTests(FloodTestCase):
             self.patch(client.transport, name, lambda name=name: reading.append(name))
         frame = [clientFrame(b'{"event":"x","data":%d}' % number, BINARY) for number in range(600)]
         client.protocol.dataReceived(b"".join(frame))
-        self.assertEqual((socket.inboundReceivedMessageCount, reading), (1 + 256, ["pauseProducing"]))
+        self.assertEqual((socket.inboundReceivedMessageCount, reading), (1 + 128, ["pauseProducing"]))
         self.clock.advance(0)
         self.clock.advance(0)
         self.assertEqual(received, list(range(600)))
-        self.assertEqual(reading, ["pauseProducing", "resumeProducing"] * 2)
+        self.assertEqual(reading, ["pauseProducing", "resumeProducing"] * 4)
 
     def test_more(self) -> None:
         """
@@ -372,11 +372,11 @@ class SliceTests(FloodTestCase):
         """
         client, socket = self.limited()
         received = self.values(socket.receiver("x"))
-        client.protocol.dataReceived(clientFrame(b'{"event":"x","data":1}', BINARY) * 300)
+        client.protocol.dataReceived(clientFrame(b'{"event":"x","data":1}', BINARY) * 200)
         client.protocol.dataReceived(packet("x", 2))
         self.clock.advance(0)
         self.clock.advance(0)
-        self.assertEqual(received, [1] * 300 + [2])
+        self.assertEqual(received, [1] * 200 + [2])
 
     def test_pausedMeanwhile(self) -> None:
         """
@@ -386,7 +386,7 @@ class SliceTests(FloodTestCase):
         reading: list[str] = []
         for name in ("pauseProducing", "resumeProducing"):
             self.patch(client.transport, name, lambda name=name: reading.append(name))
-        client.protocol.dataReceived(clientFrame(b'{"event":"x"}', BINARY) * 300)
+        client.protocol.dataReceived(clientFrame(b'{"event":"x"}', BINARY) * 200)
         socket.socket.pauseReading()
         self.clock.advance(0)
         self.assertEqual(reading, ["pauseProducing", "pauseProducing"])
@@ -401,7 +401,7 @@ class SliceTests(FloodTestCase):
         reading: list[str] = []
         for name in ("pauseProducing", "resumeProducing"):
             self.patch(client.transport, name, lambda name=name: reading.append(name))
-        client.protocol.dataReceived(clientFrame(b'{"event":"x"}', BINARY) * 300)
+        client.protocol.dataReceived(clientFrame(b'{"event":"x"}', BINARY) * 200)
         socket.socket.resumeReading()
         self.assertEqual(reading, ["pauseProducing"])
         self.clock.advance(0)
@@ -412,9 +412,9 @@ class SliceTests(FloodTestCase):
         A client that is gone has left nothing to do.
         """
         client, socket = self.limited()
-        client.protocol.dataReceived(clientFrame(b'{"event":"x"}', BINARY) * 300)
+        client.protocol.dataReceived(clientFrame(b'{"event":"x"}', BINARY) * 200)
         client.lose()
-        self.assertEqual(socket.inboundReceivedMessageCount, 1 + 256)
+        self.assertEqual(socket.inboundReceivedMessageCount, 1 + 128)
         self.assertEqual([event.code for _, event in self.closed], [1006])
 
     def test_emptyFrames(self) -> None:
@@ -423,7 +423,7 @@ class SliceTests(FloodTestCase):
         """
         client, socket = self.limited()
         messages = self.values(socket.listener("message"))
-        client.send(clientFrame(b"", BINARY) * 256)
-        self.assertEqual(len(messages), 256)
+        client.send(clientFrame(b"", BINARY) * 128)
+        self.assertEqual(len(messages), 128)
         client.send(clientFrame(b"", TEXT, final=False) + clientFrame(b"", CONTINUATION))
-        self.assertEqual(len(messages), 257)
+        self.assertEqual(len(messages), 129)

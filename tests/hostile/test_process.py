@@ -4,148 +4,22 @@ All of it again, over real sockets, against the process that people run: C{twist
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from random import Random
-from signal import SIGTERM
-from typing import Any
 
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
-from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
-from twisted.internet.error import ConnectError
-from twisted.internet.interfaces import IProcessTransport
-from twisted.internet.protocol import ProcessProtocol, Protocol, connectionDone
-from twisted.internet.task import deferLater
-from twisted.python.failure import Failure
-from twisted.trial.unittest import SkipTest, TestCase
+from twisted.internet.defer import DeferredSemaphore, gatherResults
 
 from tests.wire import BINARY, clientFrame, packet, upgradeRequest
 
+from .process import ProcessTestCase, join
 from .support import SEED
-from .test_bytes import CONVERSATION, HELLO, REQUESTS, mutated, randomFrame
+from .test_bytes import CONVERSATION, REQUESTS, mutated, randomFrame
 from .test_messages import encoded
 from .values import packets, rubbish, texts
 
-ROOT = Path(__file__).parents[2]
-
 #: Hostile clients at the same time.
 CONCURRENT = 16
-#: How much the process may have grown after all of them, in MiB.
-GROWTH = 15
-
-SETTINGS = ("--handshake-timeout=1500", "--ping-interval=1000", "--ping-timeout=3000", "--per-message-deflate=true")
-READY = re.compile(r"ready at ws://localhost:(\d+)/")
-TROUBLE = re.compile(r"Traceback|Unhandled|CRITICAL|#critical|\[-\] Error: ")
-
-
-class Server(ProcessProtocol):
-    """
-    The process.
-
-    @ivar log: what it has written.
-    @ivar ready: fires with the port once it listens.
-    @ivar ended: fires when it has ended.
-    """
-
-    transport: IProcessTransport
-
-    def __init__(self) -> None:
-        self.log = ""
-        self.ready: Deferred[int] = Deferred()
-        self.ended: Deferred[None] = Deferred()
-        self.isRunning = True
-
-    def outReceived(self, data: bytes) -> None:
-        """
-        It has logged something.
-        """
-        self.log += data.decode("utf-8", "replace")
-        found = READY.search(self.log) if not self.ready.called else None
-        if found is not None:
-            self.ready.callback(int(found[1]))
-
-    errReceived = outReceived
-
-    def processEnded(self, reason: Failure) -> None:
-        """
-        It has ended.
-        """
-        self.isRunning = False
-        if not self.ready.called:
-            self.ready.errback(RuntimeError(f"The server has not come up:\n{self.log}"))
-        self.ended.callback(None)
-
-    @property
-    def descriptors(self) -> int:
-        """
-        How many files and sockets it has open.
-        """
-        return len(list(Path(f"/proc/{self.transport.pid}/fd").iterdir()))
-
-    @property
-    def memory(self) -> float:
-        """
-        How much memory it has, in MiB.
-        """
-        status = Path(f"/proc/{self.transport.pid}/status").read_text(encoding="ascii")
-        (kibibytes,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
-        return int(kibibytes) / 1024
-
-
-class Client(Protocol):
-    """
-    Says what it has to say, reads, and goes.
-
-    @ivar gone: fires with all that has come when the connection is gone.
-    """
-
-    def __init__(self, said: bytes, patience: float | None, until: bytes = b"") -> None:
-        """
-        @param patience: how long it reads, in seconds; C{None} to be gone, with a reset, as soon as it has spoken.
-        @param until: what it goes at, if that comes.
-        """
-        self._said = said
-        self._patience = patience
-        self._until = until
-        self._received = b""
-        self._timer: Any = None
-        self.gone: Deferred[bytes] = Deferred()
-
-    def connectionMade(self) -> None:
-        """
-        Speak.
-        """
-        transport: Any = self.transport
-        transport.write(self._said)
-        if self._patience is None:
-            transport.abortConnection()
-        else:
-            self._timer = reactor.callLater(self._patience, transport.abortConnection)
-
-    def dataReceived(self, data: bytes) -> None:
-        """
-        Read.
-        """
-        self._received += data
-        if self._until and self._until in self._received:
-            transport: Any = self.transport
-            transport.loseConnection()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """
-        It is over.
-        """
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self.gone.callback(self._received)
-
-
-def _join(*frames: bytes) -> bytes:
-    return b"".join((upgradeRequest(), HELLO, *frames))
 
 
 def attacks(random: Random) -> Iterator[tuple[bytes, float | None]]:
@@ -168,85 +42,31 @@ def attacks(random: Random) -> Iterator[tuple[bytes, float | None]]:
     for _ in range(300):
         yield mutated(random, upgradeRequest()), patience()
         yield upgradeRequest() + random.randbytes(random.randrange(400)), patience()
-        yield _join(random.randbytes(random.randrange(400))), patience()
-        yield _join(*(randomFrame(random) for _ in range(20))), patience()
+        yield join(random.randbytes(random.randrange(400))), patience()
+        yield join(*(randomFrame(random) for _ in range(20))), patience()
         yield upgradeRequest() + mutated(random, whole), patience()
     for end in range(0, len(whole), 7):
         yield upgradeRequest() + whole[:end], None
     for text in texts():
-        yield _join(clientFrame(text)), patience()
+        yield join(clientFrame(text)), patience()
     for text in rubbish():
-        yield _join(clientFrame(text)), patience()
+        yield join(clientFrame(text)), patience()
     wrong = list(map(encoded, packets()))
     for start in range(0, len(wrong), 50):
-        yield _join(*(clientFrame(text, BINARY if start % 100 else 1) for text in wrong[start : start + 50])), 0.2
+        yield join(*(clientFrame(text, BINARY if start % 100 else 1) for text in wrong[start : start + 50])), 0.2
     for number in range(200):
-        yield _join(packet("#subscribe", {"channel": f"c{number}"}, 2), *CONVERSATION[1:4] * 20), patience()
+        yield join(packet("#subscribe", {"channel": f"c{number}"}, 2), *CONVERSATION[1:4] * 20), patience()
     for _ in range(20):
-        yield _join(clientFrame("x" * 1_100_000)), patience()
-        yield _join(clientFrame("x" * 1_000_000, final=False)), patience()
-        yield _join(packet("echo", "x" * 900_000, 2)), None
-        yield _join(b"".join(packet("echo", n, n) for n in range(2000))), patience()
+        yield join(clientFrame("x" * 1_100_000)), patience()
+        yield join(clientFrame("x" * 1_000_000, final=False)), patience()
+        yield join(packet("echo", "x" * 900_000, 2)), None
+        yield join(b"".join(packet("echo", n, n) for n in range(2000))), patience()
 
 
-class ProcessTests(TestCase):
+class ProcessTests(ProcessTestCase):
     """
     The process outlives everything.
     """
-
-    timeout = 300
-
-    async def start(self) -> tuple[Server, int]:
-        """
-        @return: the process and its port.
-        """
-        if not Path("/proc/self/fd").exists():
-            raise SkipTest("What a process has open is counted in /proc")
-        server = Server()
-        run = "import sys; sys.path.insert(0, ''); from twisted.scripts.twistd import run; run()"
-        command = [sys.executable, "-c", run, "-n", "--pidfile=", "agserver", *SETTINGS]
-        command += ["--endpoint=tcp:0:interface=127.0.0.1:backlog=1024", "--app=tests.hostile.support:begin"]
-        spawn: Any = reactor.spawnProcess
-        spawn(server, sys.executable, command, None, str(ROOT))
-        self.addCleanup(self.stop, server)
-        return server, await server.ready
-
-    async def stop(self, server: Server) -> None:
-        """
-        End the process.
-        """
-        if server.isRunning:
-            server.transport.signalProcess(SIGTERM)
-        await server.ended
-
-    async def play(self, port: int, said: bytes, patience: float | None, until: bytes = b"") -> bytes:
-        """
-        @return: what a client got.
-        """
-        client = Client(said, patience, until)
-        try:
-            await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), client)
-        except ConnectError:
-            self.fail("The server takes no connections any more")
-        return await client.gone
-
-    async def assertServes(self, port: int) -> None:
-        """
-        A well-behaved client is served.
-        """
-        said = _join(packet("#subscribe", {"channel": "news"}, 2), packet("#publish", {"channel": "news", "data": 5}, 3))
-        got = await self.play(port, said + packet("echo", "hello", 4), 10, b'{"rid":4,"data":"hello"}')
-        for expected in (b"HTTP/1.1 101 ", b'{"rid":2}', b'{"channel":"news","data":5}', b'{"rid":3}', b'{"rid":4'):
-            self.assertIn(expected, got)
-
-    async def settle(self, server: Server, descriptors: int) -> None:
-        """
-        Wait until everybody is gone, at most as long as the server's own timeouts are.
-        """
-        for _ in range(100):
-            if server.descriptors <= descriptors:
-                return
-            await deferLater(reactor, 0.1, lambda: None)
 
     async def test_outlives(self) -> None:
         """
@@ -263,13 +83,4 @@ class ProcessTests(TestCase):
         while batch := list(islice(clients, 200)):
             await gatherResults([gate.run(self.play, port, *attack) for attack in batch], consumeErrors=True)
             await self.assertServes(port)
-        await self.settle(server, descriptors)
-
-        await self.assertServes(port)
-        collected = b'{"rid":2,"data":"collected"}'
-        self.assertIn(collected, await self.play(port, _join(packet("collect garbage", None, 2)), 10, collected))
-        await self.settle(server, descriptors)
-        self.assertTrue(server.isRunning)
-        self.assertLessEqual(server.descriptors, descriptors)
-        self.assertEqual([line for line in server.log.splitlines() if TROUBLE.search(line)], [])
-        self.assertLess(server.memory - memory, GROWTH)
+        await self.assertUnhurt(server, port, descriptors, memory)
