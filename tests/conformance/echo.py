@@ -25,7 +25,6 @@ class EchoSocket(AGServerSocket):
     """
 
     def _takeMessage(self, payload: bytes, isBinary: bool) -> Waiting:
-        self.inboundProcessedMessageCount += 1
         self.send(payload if isBinary else payload.decode("utf-8"))
         return None
 
