@@ -317,4 +317,6 @@ def _checkValue(each: Field[Any], value: object) -> None:
     else:
         fits, wanted = isinstance(value, (str, bytes) if "bytes" in type else str), "text"
     if not fits:
-        raise InvalidOptionsError(f"The {each.name} option must be {wanted}, not {value!r}")
+        # A key, or what somebody takes for one, is not to be seen in a log.
+        given = f"a value of type {value.__class__.__name__}" if each.name.endswith("Key") else repr(value)
+        raise InvalidOptionsError(f"The {each.name} option must be {wanted}, not {given}")

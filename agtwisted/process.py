@@ -17,13 +17,13 @@ import time
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 from twisted.python import log as legacyLog
 
 from agtwisted import shortcuts
+from agtwisted.sparinglog import SparingLogger
 from agtwisted.streams.turns import Turns
 
-log = Logger()
+log = SparingLogger()
 
 #: Descriptors that are enough for anybody.
 _MOST_DESCRIPTORS = 1 << 20

@@ -16,7 +16,7 @@ from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.python.reflect import namedAny
+from twisted.python.reflect import namedAny, safe_str
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
@@ -35,6 +35,7 @@ from agtwisted.server.server import AGServer
 from agtwisted.service import AGService
 from agtwisted.site import standaloneSite
 from agtwisted.sparing import Sparing
+from agtwisted.sparinglog import INTERVAL, LINES
 from agtwisted.v14.server import SCServer
 
 log = Logger()
@@ -42,6 +43,9 @@ log = Logger()
 
 #: Seconds between two lines in the log about one limit, however often it is hit.
 _LIMIT_LOG_INTERVAL = 10.0
+
+#: Characters of an error or warning that get into the log.
+_LONGEST_PROBLEM = 500
 
 
 def kebabCase(name: str) -> str:
@@ -256,22 +260,37 @@ def makeService(options: Options) -> IService:
 
 
 def _logErrors(server: AGServer) -> None:
+    limits = Sparing(lambda: server.wheel.seconds(), _LIMIT_LOG_INTERVAL)
+    others = Sparing(lambda: server.wheel.seconds(), INTERVAL, LINES)
+
+    def omitted(problem: object) -> int | None:
+        limit = getattr(problem, "limit", None)
+        if limit is not None:
+            return limits.omitted(str(limit))
+        return others.omitted(f"{type(problem).__name__} {getattr(problem, 'code', None)}")
+
     async def errors() -> None:
         async for event in server.listener("error"):
-            log.error("Error: {error}", error=event.error)
-
-    sparing = Sparing(lambda: server.wheel.seconds(), _LIMIT_LOG_INTERVAL)
+            left = omitted(event.error)
+            if left is not None:
+                log.error("Error: {error}{more}", error=_short(event.error), more=f" (and {left} more)" if left else "")
 
     async def warnings() -> None:
         async for event in server.listener("warning"):
-            limit = getattr(event.warning, "limit", None)
-            omitted = 0 if limit is None else sparing.omitted(str(limit))
-            if omitted is not None:
+            left = omitted(event.warning)
+            if left is not None:
                 # A field called "warning" is one of Python's warnings for Twisted's older observers.
-                log.warn("Warning: {problem}{more}", problem=event.warning, more=f" (and {omitted} more)" if omitted else "")
+                more = f" (and {left} more)" if left else ""
+                log.warn("Warning: {problem}{more}", problem=_short(event.warning), more=more)
 
     Deferred.fromCoroutine(errors())
     Deferred.fromCoroutine(warnings())
+
+
+def _short(problem: object) -> str:
+    # The names in it may be a client's.
+    text = safe_str(problem)
+    return text if len(text) <= _LONGEST_PROBLEM else f"{text[:_LONGEST_PROBLEM]}..."
 
 
 def _greeting(socket: Any, data: Any) -> dict[str, Any]:

@@ -78,6 +78,7 @@ from agtwisted.server.server import AGServer
 from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.sockets.outbox import Outbox
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
+from agtwisted.sparinglog import forgetLines
 
 __all__ = ["FakeClient", "FakeTransport", "connect"]
 
@@ -113,6 +114,7 @@ def connect(
         raise TypeError("A fake client needs a server that was made with reactor=Clock(), of twisted.internet.task")
     names = {name.lower(): value for name, value in (headers or {}).items()}
     request = UpgradeRequest("GET", url or server.getPath(), names, remoteAddress, 50000, "IPv4")
+    forgetLines()
     server.start().addErrback(lambda failure: log.failure("The server could not be started.", failure))
     client = FakeClient(server, request, protocolVersion)
     client._connect(authToken, handshake)

@@ -36,7 +36,6 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.tcp import Connection
-from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -49,8 +48,9 @@ from agtwisted.protocol.httphead import MAXIMUM_HEAD, Head, checkUpgrade, parseH
 from agtwisted.protocol.masking import unmask
 from agtwisted.protocol.statuses import HUNG_UP, MESSAGE_TOO_BIG, NO_STATUS, POLICY_VIOLATION, closeFault
 from agtwisted.protocol.upgrade import HandshakeDenied, UpgradeRequest, forwardedFor
+from agtwisted.sparinglog import SparingLogger
 
-log = Logger()
+log = SparingLogger()
 
 #: A frame that is not complete yet is kept for the fast path if its payload is at most this long.
 _LONGEST_TAIL = 4096

@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 PACKAGE = Path(__file__).resolve().parent.parent / "agtwisted"
 
-BROKERS = {"protocol", "streams", "interfaces", "errors"}
-SOCKETS = {"protocol", "streams", "errors", "interfaces", "options"}
+BROKERS = {"protocol", "streams", "interfaces", "errors", "sparinglog"}
+SOCKETS = {"protocol", "streams", "errors", "interfaces", "options", "sparinglog"}
 SERVER = SOCKETS | BROKERS | {"sockets", "brokers", "version"}
 ALL_BUT_V14 = SERVER | {"server", "client", "websocket", "site", "service", "testing", "shortage", "sparing"}
 
@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "interfaces": {"errors", "protocol"},
     "options": {"errors", "protocol"},
     "protocol": {"errors"},
-    "streams": {"errors"},
+    "streams": {"errors", "sparinglog"},
     "sockets": SOCKETS,
     # The default broker comes with the server, which is why brokers stand below it. Its methods websocketFactory and
     # resource make what it can be listened with; those two modules know a server only by what they are given.
@@ -34,16 +34,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     # For brokers that are themselves SocketCluster clients.
     "brokers": BROKERS | {"client"},
     "v14": SERVER | {"server"},
-    "websocket": {"interfaces", "protocol", "options", "shortcuts"},
+    "websocket": {"interfaces", "protocol", "options", "shortcuts", "sparinglog"},
     "site": ALL_BUT_V14,
     "service": ALL_BUT_V14 | {"admin"},
     "usage": set(),
     "prometheus": ALL_BUT_V14,
     "admin": ALL_BUT_V14 | {"prometheus", "usage"},
     "testing": ALL_BUT_V14,
-    "process": {"streams", "shortcuts"},
+    "process": {"streams", "shortcuts", "sparinglog"},
     "shortcuts": set(),
     "sparing": set(),
+    "sparinglog": {"sparing"},
     "shortage": {"sparing"},
     "tap": ALL_BUT_V14 | {"v14", "process"},
 }

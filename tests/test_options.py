@@ -122,7 +122,8 @@ class MergingTests(SynchronousTestCase):
             ("path", None, "given a value"),
         ]
         for name, value, wanted in table:
-            self.assertEqual(self.refusal(**{name: value}), f"The {name} option must be {wanted}, not {value!r}")
+            given = "a value of type int" if name == "authKey" else repr(value)
+            self.assertEqual(self.refusal(**{name: value}), f"The {name} option must be {wanted}, not {given}")
 
     def test_possibleValues(self) -> None:
         """

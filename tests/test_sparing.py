@@ -31,3 +31,16 @@ class SparingTests(SynchronousTestCase):
         self.assertEqual([sparing.omitted("a"), sparing.omitted("b")], [1, 1])
         clock.advance(100)
         self.assertEqual(sparing.omitted("a"), 0)
+
+    def test_several(self) -> None:
+        """
+        Several may pass in an interval, each kind by itself; forgotten is forgotten.
+        """
+        clock = Clock()
+        sparing = Sparing(clock.seconds, 10, 3)
+        for omitted in (0, 2, 2):
+            self.assertEqual([sparing.omitted("a") for _ in range(5)], [omitted, 0, 0, None, None])
+            clock.advance(10)
+        self.assertEqual([sparing.omitted("b") for _ in range(4)], [0, 0, 0, None])
+        sparing.forget()
+        self.assertEqual([sparing.omitted("b") for _ in range(4)], [0, 0, 0, None])

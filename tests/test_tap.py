@@ -390,7 +390,7 @@ class ServiceTests(SynchronousTestCase):
                 for _ in range(100):
                     server.limitHit(limit, limit)
             self.reactor.advance(11)
-        found = [(event["problem"].message, event["more"]) for event in events if "problem" in event]
+        found = [(event["problem"], event["more"]) for event in events if "problem" in event]
         first = [("maxConnections", ""), ("maxPayload", "")]
         self.assertEqual(found, first + [(name, " (and 99 more)") for name, _ in first])
 

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from agtwisted.protocol.frames import BINARY, frame, textFrame
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.wire import Wire
+from agtwisted.sparinglog import SparingLogger
 from agtwisted.streams.turns import Turns
 
-log = Logger()
+log = SparingLogger()
 
 #: Deliveries that come together in one turn.
 SLICE = 1024

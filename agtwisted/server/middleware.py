@@ -13,18 +13,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from agtwisted.errors import InvalidActionError, SilentMiddlewareBlockedError
 from agtwisted.protocol.nodata import NO_DATA
+from agtwisted.sparinglog import SparingLogger
 from agtwisted.streams.stream import Consumer, WritableConsumableStream
 from agtwisted.streams.turns import Turns
 
 if TYPE_CHECKING:
     from agtwisted.server.serversocket import AGServerSocket
 
-log = Logger()
+log = SparingLogger()
 
 HANDSHAKE = "handshake"
 INBOUND_RAW = "inboundRaw"

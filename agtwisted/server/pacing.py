@@ -12,11 +12,11 @@ from collections import deque
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
+from agtwisted.sparinglog import SparingLogger
 from agtwisted.streams.turns import Turns
 
-log = Logger()
+log = SparingLogger()
 
 #: Seconds of each turn that new clients may have.
 SLICE = 0.01

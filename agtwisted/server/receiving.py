@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from agtwisted.errors import InvalidMessageError, dehydrateError, hydrateError
@@ -32,13 +31,14 @@ from agtwisted.server.middlewaresocket import MiddlewareSocket
 from agtwisted.sockets.request import AGRequest, WatchedRequest
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
 from agtwisted.sockets.waiting import Waiting, unfinished
+from agtwisted.sparinglog import SparingLogger
 from agtwisted.streams.stream import WritableConsumableStream
 from agtwisted.streams.turns import Turns
 
 if TYPE_CHECKING:
     from agtwisted.server.serversocket import AGServerSocket
 
-log = Logger()
+log = SparingLogger()
 
 #: Packets of a batch that are processed in one turn; the others wait, so that nobody else has to.
 _BATCH_SLICE = 256

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from agtwisted.options import seconds
 from agtwisted.protocol.copying import ownCopy
@@ -19,11 +18,12 @@ from agtwisted.server.receiving import ReceivingSocket
 from agtwisted.sockets.socket import CLOSED, OPEN
 from agtwisted.sockets.waiting import Waiting, unfinished
 from agtwisted.sockets.wheel import Timer
+from agtwisted.sparinglog import SparingLogger
 
 if TYPE_CHECKING:
     from agtwisted.brokers.hub import Publication
 
-log = Logger()
+log = SparingLogger()
 
 #: Seconds that a client which does not read has for the closing handshake.
 _SLOW_CONSUMER_CLOSING_TIME = 2.0

@@ -10,7 +10,6 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from agtwisted.errors import (
@@ -39,6 +38,7 @@ from agtwisted.server.middleware import (
 from agtwisted.server.sending import SendingSocket
 from agtwisted.sockets.socket import CLOSED, OPEN
 from agtwisted.sockets.wheel import Timer
+from agtwisted.sparinglog import SparingLogger
 from agtwisted.streams.stream import WritableConsumableStream
 from agtwisted.streams.turns import Turns
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from agtwisted.server.server import AGServer
     from agtwisted.server.tokengate import TokenGate
 
-log = Logger()
+log = SparingLogger()
 
 #: Seconds that a client which was too slow with its handshake has for the closing handshake.
 _SLOW_CLOSING_TIME = 2.0

@@ -14,17 +14,17 @@ from math import ceil, isfinite
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from agtwisted.server.authentication import UNAUTHENTICATED, isExpired, wallClock
 from agtwisted.sockets.socket import CLOSED, OPEN
+from agtwisted.sparinglog import SparingLogger
 
 if TYPE_CHECKING:
     from agtwisted.server.authentication import Authentication
     from agtwisted.server.server import AGServer
     from agtwisted.server.serversocket import AGServerSocket
 
-log = Logger()
+log = SparingLogger()
 
 #: The values of the option: tokens end when they are used, or in time, perhaps with the subscriptions made under them.
 ON_USE, DEAUTHENTICATE, DEAUTHENTICATE_AND_UNSUBSCRIBE = "onUse", "deauthenticate", "deauthenticateAndUnsubscribe"

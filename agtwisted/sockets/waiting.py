@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-log = Logger()
+from agtwisted.sparinglog import SparingLogger
+
+log = SparingLogger()
 
 #: What a step returns.
 Waiting: TypeAlias = "Deferred[Any] | None"

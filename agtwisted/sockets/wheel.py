@@ -18,9 +18,10 @@ from heapq import heappop, heappush
 from math import inf
 
 from twisted.internet.interfaces import IDelayedCall, IReactorCore, IReactorTime
-from twisted.logger import Logger
 
-log = Logger()
+from agtwisted.sparinglog import SparingLogger
+
+log = SparingLogger()
 
 #: Seconds that one bucket spans.
 GRANULARITY = 0.05

@@ -16,9 +16,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 
-log = Logger()
+from agtwisted.sparinglog import SparingLogger
+
+log = SparingLogger()
 
 #: Rounds of wake-ups that wake further consumers in one turn, before everyone else gets a chance. Two consumers that
 #: keep waking each other would otherwise stop the reactor.

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from agtwisted.errors import dehydrateError, describe
@@ -26,6 +25,7 @@ from agtwisted.server.authentication import (
 )
 from agtwisted.server.tokengate import gateOf, verifyFirst
 from agtwisted.sockets.socket import CONNECTING
+from agtwisted.sparinglog import SparingLogger
 from agtwisted.streams.emitter import Event
 from agtwisted.v14.callbacks import Callback, call
 from agtwisted.v14.middleware import AUTHENTICATE, MiddlewareRequest
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from agtwisted.v14.response import Response
     from agtwisted.v14.serversocket import SCServerSocket
 
-log = Logger()
+log = SparingLogger()
 
 #: Called with what is wrong with a token (C{None} if nothing is), whether the client is to forget it, and what the socket's
 #: authentication state was.

@@ -11,10 +11,11 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-log = Logger()
+from agtwisted.sparinglog import SparingLogger
+
+log = SparingLogger()
 
 #: A function of an application.
 Callback = Callable[..., Any]

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from twisted.logger import Logger
-
+from agtwisted.sparinglog import SparingLogger
 from agtwisted.streams.demux import StreamDemux
 from agtwisted.streams.emitter import Event
 from agtwisted.v14.callbacks import Callback, roomFor, watch
 
-log = Logger()
+log = SparingLogger()
 
 _COMPLAINT = "A function that was called back for an event has failed."
 

@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from agtwisted.errors import SCError, SilentMiddlewareBlockedError
 from agtwisted.protocol.nodata import NO_DATA
+from agtwisted.sparinglog import SparingLogger
 from agtwisted.v14.callbacks import Callback, roomFor
 
-log = Logger()
+log = SparingLogger()
 
 HANDSHAKE_WS = "handshakeWS"
 HANDSHAKE_SC = "handshakeSC"
