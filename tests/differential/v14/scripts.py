@@ -74,6 +74,10 @@ LINES: dict[str, list[Step]] = {
 """For every line, what brings it about."""
 
 
+DELAY = 500
+"""How many milliseconds slow middleware takes: more than anything else, on a busy machine too."""
+
+
 def _middleware() -> list[Script]:
     scripts = []
     for line, steps in LINES.items():
@@ -81,12 +85,12 @@ def _middleware() -> list[Script]:
         scripts += [
             Script(f"chain-{line}-allow", steps, {}, {"middleware": chain}, events=True),
             Script(f"chain-{line}-two", steps, {}, {"middleware": {line: [{}, {"block": NAMED}, {}]}}, events=True),
-            Script(f"chain-{line}-delay", [*steps, pause(300), settle()], {}, {"middleware": {line: [{"delay": 100}]}}),
+            Script(f"chain-{line}-delay", [*steps, pause(1200), settle()], {}, {"middleware": {line: [{"delay": DELAY}]}}),
             Script(
                 f"chain-{line}-delayed-block",
-                [*steps, pause(300), settle()],
+                [*steps, pause(1200), settle()],
                 {},
-                {"middleware": {line: [{"delay": 100, "block": NAMED}]}},
+                {"middleware": {line: [{"delay": DELAY, "block": NAMED}]}},
             ),
             Script(
                 f"chain-{line}-unannounced",
@@ -431,8 +435,8 @@ def _own() -> list[Script]:
         ),
         Script(
             "order-not-kept",
-            [hello(), send(subscribe("a"), publish("a", 1), ECHO), pause(300), settle()],
-            app={"middleware": {"subscribe": [{"delay": 150}]}},
+            [hello(), send(subscribe("a"), publish("a", 1), ECHO), pause(1200), settle()],
+            app={"middleware": {"subscribe": [{"delay": DELAY}]}},
             events=True,
         ),
     ]
