@@ -18,7 +18,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from errno import EAGAIN, EWOULDBLOCK
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha1
 from http import HTTPStatus
 from socket import AF_INET, AF_INET6
@@ -63,6 +63,9 @@ _SWITCHING = (
 
 #: Seconds that a client which is refused has to ask, so that it can be told.
 _TIME_TO_ASK = 2.0
+
+#: Seconds that a peer has to take what was sent last, and to end TLS.
+_TIME_TO_LEAVE = 5.0
 
 #: Bytes that are read at once. A buffer of the default size, 64 KiB, costs more to allocate than a small message to
 #: process.
@@ -596,7 +599,7 @@ class AGServerProtocol(WebSocketServerProtocol):
         """
         self.wasClean = True
         if self._visit.mayAsk:
-            self._upgradeTimer = self.factory.agServer.wheel.schedule(_TIME_TO_ASK, self._dropUnasked)
+            self._timer = self.factory.agServer.wheel.schedule(_TIME_TO_ASK, self._dropUnasked)
         elif self._directTransport is None:
             self.dropConnection(abort=True)
         else:
@@ -635,7 +638,7 @@ class AGServerProtocol(WebSocketServerProtocol):
         self.state = WebSocketProtocol.STATE_CLOSED
         self._stopReadingDirectly()
         self.factory.countConnections -= 1
-        self._cancelUpgradeTimer()
+        self._cancelTimer()
         self._visit.completed()
 
     def _stopReadingDirectly(self) -> None:
@@ -657,7 +660,7 @@ class AGServerProtocol(WebSocketServerProtocol):
                 transport.doRead = self._read  # type: ignore[assignment]
         self._visit = visit = self.factory.agServer.admission.enterThrough(transport)
         if visit.denied is None:
-            self._upgradeTimer = self.factory.startTimer(self._upgradeTimedOut)
+            self._timer = self.factory.startTimer(self._upgradeTimedOut)
         else:
             self._turnAway()
 
@@ -667,7 +670,7 @@ class AGServerProtocol(WebSocketServerProtocol):
         """
         self.factory.countConnections -= 1
         self._visit.left()
-        self._cancelUpgradeTimer()
+        self._cancelTimer()
         if self.closeHandshakeTimeoutCall is not None:
             self.closeHandshakeTimeoutCall.cancel()
         self.state = WebSocketProtocol.STATE_CLOSED
@@ -689,8 +692,8 @@ class AGServerProtocol(WebSocketServerProtocol):
             self.wasClean = True
             self.dropConnection(abort=True)
 
-    def _cancelUpgradeTimer(self) -> None:
-        timer = self.__dict__.pop("_upgradeTimer", None)
+    def _cancelTimer(self) -> None:
+        timer = self.__dict__.pop("_timer", None)
         if timer is not None:
             timer.cancel()
 
@@ -698,7 +701,7 @@ class AGServerProtocol(WebSocketServerProtocol):
         """
         The WebSocket connection is open.
         """
-        self._cancelUpgradeTimer()
+        self._cancelTimer()
         self.isPlain = self._perMessageCompress is None
         self._isNew = True
         self._receiver = self.factory.agServer.socketOpened(self)
@@ -799,6 +802,10 @@ class AGServerProtocol(WebSocketServerProtocol):
             self.droppedByMe = True
             self._unregisterOutbox()
             self.state = WebSocketProtocol.STATE_CLOSED
+            self._cancelTimer()
+            if not abort:
+                # Neither a peer that does not read, nor one that does not take part in ending TLS, keeps its connection.
+                self._timer = self.factory.agServer.wheel.schedule(_TIME_TO_LEAVE, partial(self._closeConnection, True))
             self._closeConnection(abort)
 
 

@@ -5,6 +5,7 @@ Tests of what the WebSocket layer and the web do about L{agtwisted.server.admiss
 from __future__ import annotations
 
 import socket as sockets
+from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import IReactorFDSet
@@ -19,7 +20,7 @@ from agtwisted import AGServer, attach
 from agtwisted.server import admission
 from agtwisted.site import standaloneSite
 from tests.server.support import Gate, ServerTestCase
-from tests.wire import RawClient, packet, upgradeRequest
+from tests.wire import RawClient, closeFrame, packet, upgradeRequest
 
 PAGE = b"GET /health-check HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -159,6 +160,41 @@ class RefusalTests(AdmissionTestCase):
             answer = client.open(X_Forwarded_For=f"10.0.0.1, {address}")
             self.assertEqual(int(answer.split()[1]), status)
         self.assertEqual(self.hits(server), {"maxConnectionsPerAddress": 1})
+
+
+class LeavingTests(AdmissionTestCase):
+    """
+    Peers that do not take part in the end of a connection.
+    """
+
+    def test_dropped(self) -> None:
+        """
+        Who is refused, or has been closed, and neither reads what was sent last nor ends TLS, is dropped after five seconds.
+        """
+        server = self.makeServer()
+        refused, closed = self.raw(server), self.raw(server)
+        closed.join()
+        dropped: list[str] = []
+        refused.send(upgradeRequest(path="/elsewhere"))
+        closed.send(closeFrame(1000))
+        for name, client in (("refused", refused), ("closed", closed)):
+            self.assertTrue(client.isClosing)
+            client.transport.abortConnection = partial(dropped.append, name)
+        self.clock.advance(4.9)
+        self.assertEqual((dropped, self.counts(server)[0]), ([], 2))
+        self.clock.advance(0.2)
+        self.assertEqual(dropped, ["refused", "closed"])
+
+    def test_gone(self) -> None:
+        """
+        Who goes by himself is left alone.
+        """
+        server = self.makeServer()
+        client = self.raw(server)
+        client.join()
+        client.send(closeFrame(1000))
+        client.lose()
+        self.assertEqual((self.counts(server), self.clock.getDelayedCalls()), ((0, 0, 0), []))
 
 
 class PendingTests(AdmissionTestCase):
