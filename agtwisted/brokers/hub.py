@@ -47,9 +47,10 @@ class Publication:
     @ivar channel: the channel's name.
     @ivar data: what was published; C{None} also if nothing was.
     @ivar hasData: whether anything was published, were it C{None}.
+    @ivar finished: L{frame}, once it is made.
     """
 
-    __slots__ = ("channel", "data", "hasData", "_wire", "_message", "_frame")
+    __slots__ = ("channel", "data", "hasData", "finished", "_wire", "_message")
 
     def __init__(self, channel: str, data: object, wire: Wire) -> None:
         """
@@ -60,7 +61,7 @@ class Publication:
         self.data = data if self.hasData else None
         self._wire = wire
         self._message: tuple[bytes, bool] | None = None
-        self._frame: bytes | None = None
+        self.finished: bytes | None = None
 
     @property
     def packet(self) -> dict[str, Any]:
@@ -87,10 +88,10 @@ class Publication:
         """
         The finished frame, for every connection that has agreed on nothing that changes frames.
         """
-        if self._frame is None:
+        if self.finished is None:
             payload, isBinary = self.message
-            self._frame = frame(BINARY, payload) if isBinary else textFrame(payload)
-        return self._frame
+            self.finished = frame(BINARY, payload) if isBinary else textFrame(payload)
+        return self.finished
 
 
 class _Delivery:
@@ -187,10 +188,13 @@ class Hub:
 
     def _take(self, count: int) -> None:
         if self._left == SLICE:
-            self._turns.flush(self._turnEnded)
+            self._turns.flush(self)
         self._left -= count
 
-    def _turnEnded(self) -> None:
+    def flush(self) -> None:
+        """
+        The turn has ended: the next one has room for a slice again.
+        """
         self._left = SLICE
 
     def _step(self) -> None:

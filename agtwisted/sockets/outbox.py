@@ -45,20 +45,21 @@ class Outbox:
     """
     The finished frames that wait for the end of the turn, or for the peer to read.
 
-    @ivar frames: the frames that wait.
     @ivar waitingBytes: how many bytes wait for the peer to read.
     @ivar sentCount: how many frames have been handed to the transport.
     @ivar sentBytes: how many bytes those were.
     @ivar isPaused: whether the peer does not read.
     """
 
-    __slots__ = ("frames", "waitingBytes", "sentCount", "sentBytes", "isPaused", "_transport", "_turns", "_sender")
+    __slots__ = ("waitingBytes", "sentCount", "sentBytes", "isPaused", "_first", "_more", "_transport", "_turns", "_sender")
 
     def __init__(self, transport: Any, turns: Turns, sender: Sender) -> None:
         """
         @param transport: an L{agtwisted.interfaces.ITransport}.
         """
-        self.frames: list[bytes] = []
+        # Most turns have one frame for a socket: it needs no list. While the peer does not read there is only the list.
+        self._first: bytes | None = None
+        self._more: list[bytes] = []
         self.waitingBytes = 0
         self.sentCount = 0
         self.sentBytes = 0
@@ -68,39 +69,62 @@ class Outbox:
         # Not the sender itself: a closed connection is to be freed at once, without the garbage collector.
         self._sender = proxy(sender)
 
+    @property
+    def frames(self) -> list[bytes]:
+        """
+        The frames that wait.
+        """
+        return [*self._more] if self._first is None else [self._first, *self._more]
+
+    def __len__(self) -> int:
+        return len(self._more) + (self._first is not None)
+
     def append(self, frame: bytes) -> None:
         """
         Send a frame with this turn's others.
         """
-        frames = self.frames
-        if self.isPaused:
-            frames.append(frame)
+        if self._first is not None:
+            self._more.append(frame)
+        elif self.isPaused:
+            self._more.append(frame)
             self.waitingBytes += len(frame)
             self._sender.outboxGrown(self.waitingBytes)
-            return
-        if not frames:
-            self._turns.flush(self.flush)
-        frames.append(frame)
+        else:
+            self._first = frame
+            self._turns.flush(self)
 
     def flush(self) -> None:
         """
         Write what waits, as far as the peer reads.
         """
-        frames = self.frames
-        if self.isPaused or not frames:
-            return
-        if len(frames) == 1:
-            data = frames.pop()
+        first = self._first
+        if first is None or self._more:
+            self._flushMany()
+        else:
+            self._first = None
             self.sentCount += 1
-            self.sentBytes += len(data)
-            self._transport.write(data)
+            self.sentBytes += len(first)
+            self._transport.write(first)
+
+    def _flushMany(self) -> None:
+        frames = self._take()
+        if self.isPaused or not frames:
+            self._more = frames
             return
         data = b"".join(frames)
-        if len(data) > _PORTION:
+        if len(data) <= _PORTION:
+            self._write(data, len(frames))
+        else:
             self._writePortions(frames)
-            return
-        self.frames = []
-        self.sentCount += len(frames)
+
+    def _take(self) -> list[bytes]:
+        frames = self.frames
+        self._first = None
+        self._more = []
+        return frames
+
+    def _write(self, data: bytes, count: int) -> None:
+        self.sentCount += count
         self.sentBytes += len(data)
         self._transport.write(data)
 
@@ -110,20 +134,18 @@ class Outbox:
 
         @return: how many frames that was, and how many bytes.
         """
-        frames, self.frames = self.frames, []
+        frames = self._take()
         data = b"".join(frames)
         if frames:
             self.waitingBytes = 0
-            self.sentCount += len(frames)
-            self.sentBytes += len(data)
-            self._transport.write(data)
+            self._write(data, len(frames))
         return len(frames), len(data)
 
     def clear(self) -> None:
         """
         Give up what waits.
         """
-        self.frames = []
+        self._take()
         self.waitingBytes = 0
 
     def _writePortions(self, frames: list[bytes]) -> None:
@@ -133,19 +155,14 @@ class Outbox:
             while last < len(frames) and size < _PORTION:
                 size += len(frames[last])
                 last += 1
-            # What is left must be in place when the transport pauses or resumes in the middle of write.
-            self.frames = []
-            self.sentCount += last - first
-            data = b"".join(frames[first:last])
-            self.sentBytes += len(data)
-            self._transport.write(data)
+            self._write(b"".join(frames[first:last]), last - first)
             first = last
-        self.frames = frames[first:] + self.frames
-        if self.isPaused and self.frames:
+        if first < len(frames):
+            self._more = frames[first:] + self._take()
             self._wait()
 
     def _wait(self) -> None:
-        self.waitingBytes = sum(map(len, self.frames))
+        self.waitingBytes = sum(map(len, self._more))
         self._sender.outboxGrown(self.waitingBytes)
 
     # ---- IPushProducer
@@ -156,7 +173,8 @@ class Outbox:
         """
         if not self.isPaused:
             self.isPaused = True
-            self.waitingBytes = sum(map(len, self.frames))
+            self._more = self._take()
+            self.waitingBytes = sum(map(len, self._more))
             self._sender.outboxPaused()
 
     def resumeProducing(self) -> None:

@@ -179,7 +179,7 @@ class AGSocket(SocketStreams):
         if self._isInputClosed:
             return
         self.inboundReceivedMessageCount += 1
-        if self._inbound.isWaiting:
+        if self._inbound.queue is not None:
             self._queueMessage(payload, isBinary)
             return
         waiting = self._processMessage(payload, isBinary)
@@ -348,7 +348,7 @@ class AGSocket(SocketStreams):
         @return: how many messages have been prepared and not been handed to the transport yet.
         """
         batched = 0 if self._batching is None else len(self._batching)
-        return len(self._outbox.frames) + len(self._outbound) + self._outbound.isWaiting + batched
+        return len(self._outbox) + len(self._outbound) + self._outbound.isWaiting + batched
 
     @property
     def outboundSentMessageCount(self) -> int:

@@ -12,7 +12,7 @@ Both need just one delayed call for each turn in which anything happened at all.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -24,6 +24,17 @@ log = SparingLogger()
 #: Rounds of wake-ups that wake further consumers in one turn, before everyone else gets a chance. Two consumers that
 #: keep waking each other would otherwise stop the reactor.
 MAXIMUM_ROUNDS = 1000
+
+
+class Flushable(Protocol):
+    """
+    What collects something until the end of a turn.
+    """
+
+    def flush(self) -> None:
+        """
+        The turn ends: let go of it.
+        """
 
 
 class Turns:
@@ -42,7 +53,7 @@ class Turns:
         self._soon: Callable[[Callable[[], object]], IDelayedCall] | None = getattr(reactor, "callSoon", None)
         self._wakeUps: list[Callable[[], object]] = []
         self._settling: list[Callable[[], object]] = []
-        self._flushes: list[Callable[[], object]] = []
+        self._flushes: list[Flushable] = []
         self._call: IDelayedCall | None = None
         #: Whether the end of the turn will come, without anything more being done for it.
         self._isDue = False
@@ -69,11 +80,11 @@ class Turns:
         if not self._isDue:
             self._schedule()
 
-    def flush(self, job: Callable[[], object]) -> None:
+    def flush(self, flushable: Flushable) -> None:
         """
-        Run C{job} after the wake-ups of this turn.
+        Flush something after the wake-ups of this turn.
         """
-        self._flushes.append(job)
+        self._flushes.append(flushable)
         if not self._isDue:
             self._schedule()
 
@@ -151,9 +162,9 @@ class Turns:
             self._call = None
         self._isDue = True
         try:
-            self._runWakeUps()
-            jobs, self._flushes = self._flushes, []
-            self._runAll(jobs)
+            if self._wakeUps or self._settling:
+                self._runWakeUps()
+            self._runFlushes()
         finally:
             self._isDue = False
         if self._wakeUps or self._settling or self._flushes:
@@ -168,6 +179,14 @@ class Turns:
             else:
                 return
             self._runAll(jobs)
+
+    def _runFlushes(self) -> None:
+        flushes, self._flushes = self._flushes, []
+        for each in flushes:
+            try:
+                each.flush()
+            except Exception:
+                log.failure("A job at the end of a reactor turn failed.")
 
     @staticmethod
     def _runAll(jobs: list[Callable[[], object]]) -> None:

@@ -4,6 +4,7 @@ Tests of L{agtwisted.streams.turns}.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from twisted.internet.task import Clock
@@ -12,6 +13,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from agtwisted.streams.emitter import AsyncStreamEmitter
 from agtwisted.streams.stream import WritableConsumableStream
 from agtwisted.streams.turns import MAXIMUM_ROUNDS, Turns, defaultTurns
+
+
+class Collection:
+    """
+    Something to flush.
+    """
+
+    def __init__(self, flush: Callable[[], object]) -> None:
+        self.flush = flush
 
 
 class TurnsTests(SynchronousTestCase):
@@ -27,6 +37,12 @@ class TurnsTests(SynchronousTestCase):
         self.turns = Turns(self.clock)
         self.ran: list[object] = []
 
+    def flush(self, job: Callable[[], object]) -> None:
+        """
+        Have C{job} run where something is flushed.
+        """
+        self.turns.flush(Collection(job))
+
     def job(self, name: object) -> partial[None]:
         """
         @return: a job that notes that it has run.
@@ -38,7 +54,7 @@ class TurnsTests(SynchronousTestCase):
         A job never runs inside the call that asks for it, only at the end of the turn.
         """
         self.turns.wake(self.job("wake"))
-        self.turns.flush(self.job("flush"))
+        self.flush(self.job("flush"))
         self.assertEqual(self.ran, [])
         self.clock.advance(0)
         self.assertEqual(self.ran, ["wake", "flush"])
@@ -48,7 +64,7 @@ class TurnsTests(SynchronousTestCase):
         Flushes run after all wake-ups, whatever was asked for first.
         """
         for kind in "fwfw":
-            (self.turns.wake if kind == "w" else self.turns.flush)(self.job(kind))
+            (self.turns.wake if kind == "w" else self.flush)(self.job(kind))
         self.clock.advance(0)
         self.assertEqual(self.ran, ["w", "w", "f", "f"])
 
@@ -56,7 +72,7 @@ class TurnsTests(SynchronousTestCase):
         """
         Wake-ups that other wake-ups cause belong to the same turn, before its flushes.
         """
-        self.turns.flush(self.job("flush"))
+        self.flush(self.job("flush"))
         self.turns.wake(lambda: self.turns.wake(lambda: self.turns.wake(self.job("third round"))))
         self.clock.advance(0)
         self.assertEqual(self.ran, ["third round", "flush"])
@@ -67,7 +83,7 @@ class TurnsTests(SynchronousTestCase):
         """
         for _ in range(10):
             self.turns.wake(self.job("wake"))
-            self.turns.flush(self.job("flush"))
+            self.flush(self.job("flush"))
             self.turns.settled()
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
         self.clock.advance(0)
@@ -77,8 +93,8 @@ class TurnsTests(SynchronousTestCase):
         """
         What a flush asks for runs in the next turn.
         """
-        self.turns.flush(lambda: self.turns.wake(self.job("wake")))
-        self.turns.flush(lambda: self.turns.flush(self.job("flush")))
+        self.flush(lambda: self.turns.wake(self.job("wake")))
+        self.flush(lambda: self.flush(self.job("flush")))
         self.turns.run()
         self.assertEqual(self.ran, [])
         self.turns.run()
@@ -90,8 +106,8 @@ class TurnsTests(SynchronousTestCase):
         """
         self.turns.wake(lambda: 1 // 0)
         self.turns.wake(self.job("wake"))
-        self.turns.flush(lambda: [].pop())
-        self.turns.flush(self.job("flush"))
+        self.flush(lambda: [].pop())
+        self.flush(self.job("flush"))
         self.clock.advance(0)
         self.assertEqual(self.ran, ["wake", "flush"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
@@ -106,7 +122,7 @@ class TurnsTests(SynchronousTestCase):
             self.ran.append("round")
             self.turns.wake(again)
 
-        self.turns.flush(self.job("flush"))
+        self.flush(self.job("flush"))
         self.turns.wake(again)
         self.turns.run()
         self.assertEqual(self.ran, ["round"] * MAXIMUM_ROUNDS + ["flush"])
@@ -120,7 +136,7 @@ class TurnsTests(SynchronousTestCase):
         It tells whether a wake-up waits; flushes do not count.
         """
         self.assertFalse(self.turns.pending)
-        self.turns.flush(self.job("flush"))
+        self.flush(self.job("flush"))
         self.assertFalse(self.turns.pending)
         self.turns.wake(self.job("wake"))
         self.assertTrue(self.turns.pending)
@@ -132,7 +148,7 @@ class TurnsTests(SynchronousTestCase):
         C{settled} fires after the wake-ups that wait and those that they cause, and before the flushes.
         """
         self.turns.settled().addCallback(lambda _: self.ran.append("settled"))
-        self.turns.flush(self.job("flush"))
+        self.flush(self.job("flush"))
         self.turns.wake(lambda: self.turns.wake(self.job("caused")))
         self.clock.advance(0)
         self.assertEqual(self.ran, ["caused", "settled", "flush"])
@@ -151,7 +167,7 @@ class TurnsTests(SynchronousTestCase):
         What is woken by someone for whom things have settled still belongs to this turn.
         """
         self.turns.settled().addCallback(lambda _: self.turns.wake(self.job("woken")))
-        self.turns.flush(self.job("flush"))
+        self.flush(self.job("flush"))
         self.clock.advance(0)
         self.assertEqual(self.ran, ["woken", "flush"])
 
@@ -191,7 +207,7 @@ class TurnsTests(SynchronousTestCase):
             self.ran.append("first")
 
         self.turns.wakeNow()
-        self.turns.flush(self.job("flush"))
+        self.flush(self.job("flush"))
         self.turns.wake(job)
         self.turns.wakeNow()
         self.assertEqual(self.ran, ["first", "caused"])
@@ -204,7 +220,7 @@ class TurnsTests(SynchronousTestCase):
         """
         self.turns.begin()
         self.turns.wake(self.job("wake"))
-        self.turns.flush(self.job("flush"))
+        self.flush(self.job("flush"))
         self.assertEqual((self.ran, self.clock.getDelayedCalls()), ([], []))
         self.turns.end()
         self.assertEqual((self.ran, self.clock.getDelayedCalls()), (["wake", "flush"], []))
