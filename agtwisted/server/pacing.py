@@ -46,7 +46,7 @@ class Pacer:
         if not self._isInTurn:
             self._isInTurn = True
             self._deadline = self._seconds() + SLICE
-            self._turns.flush(self._turnEnded)
+            self._turns.flush(self)
             return True
         return not self._waiting and self._seconds() < self._deadline
 
@@ -64,7 +64,10 @@ class Pacer:
         self.wait(lambda: done.callback(None))
         return done
 
-    def _turnEnded(self) -> None:
+    def flush(self) -> None:
+        """
+        The turn ends: what waits goes on in the next.
+        """
         if self._waiting:
             self._turns.callLater(0, self._goOn)
         else:
@@ -79,4 +82,4 @@ class Pacer:
                 log.failure("Letting a client in has failed.")
             if self._seconds() >= deadline:
                 break
-        self._turnEnded()
+        self.flush()

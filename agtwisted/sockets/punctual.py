@@ -4,8 +4,8 @@ Delayed calls that come in time though the reactor's clock is the wall clock.
 Twisted's reactors measure time with the wall clock. When that is set forward, all delayed calls come at once; when it is
 set back, they come as much later. C{twistd agserver} changes the clock of its reactor, but the reactor of somebody's
 script is not a library's to change. So a server's own calls know when they are due by the monotonic clock: one that comes
-early waits on, and a thread that does nothing else notices when the wall clock has been set back and lets them be
-scheduled anew.
+early waits on, and one thread for all servers of the process, which does nothing else, notices when the wall clock has been
+set back and lets them be scheduled anew.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
-from weakref import ref
+from weakref import WeakSet
 
 from twisted.internet.interfaces import IDelayedCall, IReactorCore
 from twisted.internet.task import Clock
@@ -86,7 +86,6 @@ class Timers:
         self.reactor = reactor
         self.calls: set[PunctualCall] = set()
         self._soonest: IDelayedCall | None = None
-        self._stopped: threading.Event | None = None
 
     def callLater(self, delay: float, function: Callable[..., object], *arguments: Any) -> PunctualCall:
         """
@@ -105,22 +104,25 @@ class Timers:
         self._soonest = call
         return call
 
+    @property
+    def isByWallClock(self) -> bool:
+        """
+        Whether the reactor goes by the wall clock.
+        """
+        return bool(abs(self.reactor.seconds() - time.monotonic()) > PERIOD)
+
     def start(self) -> None:
         """
         Watch the wall clock, if it is the reactor's.
         """
-        if self._stopped is None and abs(self.reactor.seconds() - time.monotonic()) > PERIOD:
-            self._stopped = threading.Event()
-            arguments = (ref(self), self._stopped)
-            threading.Thread(target=_watch, args=arguments, name="agtwisted wall clock", daemon=True).start()
+        if self.isByWallClock:
+            watch.add(self)
 
     def stop(self) -> None:
         """
         Watch no longer.
         """
-        if self._stopped is not None:
-            self._stopped.set()
-            self._stopped = None
+        watch.remove(self)
 
     def clockSetBack(self) -> None:
         """
@@ -141,14 +143,62 @@ def timersOf(reactor: Any) -> Any:
     return Timers(reactor) if isReal else reactor
 
 
-def _watch(timers: ref[Timers], stopped: threading.Event) -> None:
-    offset = time.time() - time.monotonic()
-    while not stopped.wait(PERIOD):
+class Watch:
+    """
+    A thread that looks at the wall clock once in a while, as long as there is somebody to tell.
+    """
+
+    def __init__(self) -> None:
+        self._watched: WeakSet[Timers] = WeakSet()
+        self._lock = threading.Lock()
+        self._stopped: threading.Event | None = None
+
+    def add(self, timers: Timers) -> None:
+        """
+        Tell C{timers} when the wall clock is set back.
+        """
+        with self._lock:
+            self._watched.add(timers)
+            if self._stopped is None:
+                self._stopped = threading.Event()
+                arguments = (self._stopped,)
+                threading.Thread(target=self._run, args=arguments, name="agtwisted wall clock", daemon=True).start()
+
+    def remove(self, timers: Timers) -> None:
+        """
+        Tell C{timers} no more.
+        """
+        with self._lock:
+            self._watched.discard(timers)
+            self._stopIfDone()
+
+    def _stopIfDone(self) -> None:
+        if not self._watched and self._stopped is not None:
+            self._stopped.set()
+            self._stopped = None
+
+    def _run(self, stopped: threading.Event) -> None:
+        offset = time.time() - time.monotonic()
+        while not stopped.wait(PERIOD):
+            offset = self.look(offset)
+
+    def look(self, offset: float) -> float:
+        """
+        Look at the wall clock.
+
+        @param offset: how far it was ahead of the monotonic clock before.
+        @return: how far it is ahead now.
+        """
         latest = time.time() - time.monotonic()
-        found = timers()
-        if found is None or found.reactor.seconds is time.monotonic:
-            return  # the server has gone, or its process has taken care of the clock
-        if latest < offset - _TOLERANCE:
-            found.reactor.callFromThread(found.clockSetBack)
-        offset = latest
-        del found
+        with self._lock:
+            for timers in list(self._watched):
+                if timers.reactor.seconds is time.monotonic:
+                    self._watched.discard(timers)  # the process has taken care of the clock
+                elif latest < offset - _TOLERANCE:
+                    timers.reactor.callFromThread(timers.clockSetBack)
+            self._stopIfDone()
+        return latest
+
+
+#: That of this process.
+watch = Watch()

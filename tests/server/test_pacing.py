@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from agtwisted import SCServer
 from agtwisted.server.pacing import SLICE, Pacer
+from agtwisted.streams.turns import Flushable
 from agtwisted.testing import connect
 from tests.server.support import ServerTestCase
 from tests.wire import RawClient, packet, upgradeRequest
@@ -22,14 +23,14 @@ class StepTurns:
     """
 
     def __init__(self) -> None:
-        self._flushes: list[Callable[[], object]] = []
+        self._flushes: list[Flushable] = []
         self._later: list[Callable[[], object]] = []
 
-    def flush(self, job: Callable[[], object]) -> None:
+    def flush(self, flushable: Flushable) -> None:
         """
         Keep it for the end of this turn.
         """
-        self._flushes.append(job)
+        self._flushes.append(flushable)
 
     def callLater(self, delay: float, job: Callable[[], object]) -> None:
         """
@@ -44,8 +45,8 @@ class StepTurns:
         @return: whether there was anything to do.
         """
         flushes, self._flushes = self._flushes, []
-        for job in flushes:
-            job()
+        for each in flushes:
+            each.flush()
         later, self._later = self._later, []
         for job in later:
             job()

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
-from weakref import ref
 
 from twisted.internet import reactor
 from twisted.internet.interfaces import IReactorCore
@@ -20,6 +19,7 @@ from agtwisted import AGServer
 from agtwisted.sockets import punctual
 from agtwisted.sockets.punctual import Timers, timersOf
 from agtwisted.streams.turns import Turns
+from tests.streams.test_turns import Collection
 
 
 class WallClockReactor(Clock):
@@ -141,7 +141,7 @@ class CallTests(PunctualTestCase):
         self.go(0)
         self.assertEqual(self.fired, ["woken"])
         self.timers.clockSetBack()
-        turns.flush(lambda: self.fired.append("flushed"))
+        turns.flush(Collection(lambda: self.fired.append("flushed")))
         self.go(0)
         self.assertEqual(self.fired, ["woken", "flushed"])
 
@@ -158,22 +158,13 @@ class CallTests(PunctualTestCase):
 
 class WatchTests(PunctualTestCase):
     """
-    The thread that watches the wall clock.
+    What watches the wall clock.
     """
 
-    def watch(self, *steps: Callable[[], object]) -> None:
+    def look(self, watch: punctual.Watch, *steps: Callable[[], object]) -> None:
         """
-        Let it look after each of some steps, and then no more.
+        Let it look after each of some steps.
         """
-        remaining = list(steps)
-
-        class Stopped:
-            def wait(self, seconds: float) -> bool:
-                if not remaining:
-                    return True
-                remaining.pop(0)()
-                return False
-
         outer = self
 
         class Time:
@@ -186,13 +177,26 @@ class WatchTests(PunctualTestCase):
                 return outer.now
 
         self.patch(punctual, "time", Time)
-        punctual._watch(ref(self.timers), Stopped())  # type: ignore[arg-type]
+        offset = Time.time() - Time.monotonic()
+        for step in steps:
+            step()
+            offset = watch.look(offset)
+
+    def watching(self) -> punctual.Watch:
+        """
+        @return: a watch that watches this test's timers.
+        """
+        watch = punctual.Watch()
+        watch.add(self.timers)
+        self.addCleanup(lambda: watch.remove(self.timers))
+        return watch
 
     def test_back(self) -> None:
         """
         It tells the reactor when the clock has been set back, each time, and not otherwise.
         """
-        self.watch(
+        self.look(
+            self.watching(),
             lambda: self.go(1),
             lambda: self.reactor.setClock(-3600),
             lambda: self.go(1),
@@ -202,43 +206,54 @@ class WatchTests(PunctualTestCase):
         )
         self.assertEqual(self.reactor.fromThreads, [self.timers.clockSetBack] * 2)
 
-    def test_ends(self) -> None:
+    def test_otherClock(self) -> None:
         """
-        It ends when the server is gone, and when the reactor has got another clock.
+        A reactor that has got another clock meanwhile is watched no more, and without anybody to tell the thread ends.
         """
-        steps: list[int] = []
+        watch = self.watching()
+        stopped = watch._stopped
+        assert stopped is not None
 
         def clock() -> None:
             self.reactor.seconds = punctual.time.monotonic  # type: ignore[method-assign]
 
-        self.watch(clock, lambda: steps.append(1))
-        self.assertEqual(steps, [])
-
-        def gone() -> None:
-            del self.timers
-
-        self.setUp()
-        self.watch(gone, lambda: steps.append(1))
-        self.assertEqual(steps, [])
-
-    def test_thread(self) -> None:
-        """
-        There is one while the server runs, if its reactor goes by the wall clock.
-        """
-
-        def threads() -> list[threading.Thread]:
-            return [thread for thread in threading.enumerate() if thread.name == "agtwisted wall clock"]
-
-        before = threads()
-        server: Any = AGServer(reactor, authKey="k" * 40)
-        self.successResultOf(server.start())
-        self.successResultOf(server.start())
-        (thread,) = set(threads()) - set(before)
-        self.assertTrue(thread.daemon)
-        stopped = server.timers._stopped
-        server.close()
-        server.close()
+        self.look(watch, clock)
         self.assertTrue(stopped.is_set())
+        self.assertIsNone(watch._stopped)
+
+    def test_gone(self) -> None:
+        """
+        It keeps nobody alive: when its last server is gone, the thread ends.
+        """
+        watch = punctual.Watch()
+        timers = Timers(self.reactor)
+        watch.add(timers)
+        stopped = watch._stopped
+        assert stopped is not None
+        del timers
+        self.look(watch, lambda: None)
+        self.assertTrue(stopped.is_set())
+
+    def test_oneThread(self) -> None:
+        """
+        There is one thread while servers run whose reactor goes by the wall clock, however many they are.
+        """
+
+        def threads() -> set[threading.Thread]:
+            return {thread for thread in threading.enumerate() if thread.name == "agtwisted wall clock"}
+
+        self.patch(punctual, "watch", punctual.Watch())
+        before = threads()
+        servers: list[Any] = [AGServer(reactor, authKey="k" * 40) for _ in range(3)]
+        for server in (*servers, *servers):
+            self.successResultOf(server.start())
+        (thread,) = threads() - before
+        self.assertTrue(thread.daemon)
+        for server in servers:
+            self.assertIsNotNone(punctual.watch._stopped)
+            server.close()
+            server.close()
+        self.assertIsNone(punctual.watch._stopped)
         thread.join(10)
         self.assertFalse(thread.is_alive())
 
@@ -246,9 +261,10 @@ class WatchTests(PunctualTestCase):
         """
         There is none if it goes by the monotonic clock.
         """
+        self.patch(punctual, "watch", punctual.Watch())
         self.reactor.seconds = time.monotonic  # type: ignore[method-assign]
         self.timers.start()
-        self.assertIsNone(self.timers._stopped)
+        self.assertIsNone(punctual.watch._stopped)
 
 
 class ChoiceTests(SynchronousTestCase):
