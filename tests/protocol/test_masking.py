@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from agtwisted.protocol.masking import unmask
+from agtwisted.protocol import masking
+from agtwisted.protocol.masking import unmask, unmaskByTables, unmaskLong
 
 
 def plainly(mask: bytes, payload: bytes) -> bytes:
@@ -32,7 +33,29 @@ class MaskingTests(SynchronousTestCase):
         random = Random(6455)
         for length in [*range(300), 1023, 1024, 1025, 65535, 65536, 65537]:
             mask, payload = random.randbytes(4), random.randbytes(length)
-            self.assertEqual(unmask(mask, payload), plainly(mask, payload), length)
+            for way in (unmask, unmaskLong, unmaskByTables):
+                self.assertEqual(way(mask, payload), plainly(mask, payload), (way, length))
+
+    def test_inputIsLeftAlone(self) -> None:
+        """
+        The bytes that were received are not changed, though the masker in C works in place.
+        """
+        payload = bytes(range(256)) * 4
+        received = payload[:200] + payload[200:]
+        unmaskLong(b"abcd", received)
+        self.assertEqual(received, payload)
+
+    def test_withoutNative(self) -> None:
+        """
+        Where Autobahn has come without its masker, or with another one, the tables take its place.
+        """
+
+        def absent(name: str) -> None:
+            raise ImportError(name)
+
+        for found in (absent, lambda name: object()):
+            self.patch(masking, "import_module", found)
+            self.assertIsNone(masking._nativeUnmasker())
 
     def test_specialMasks(self) -> None:
         """
