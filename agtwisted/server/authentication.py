@@ -125,12 +125,19 @@ def tokenError(error: Exception) -> SCError:
     return found
 
 
+def asksAboutNobody(server: AGServer) -> bool:
+    """
+    @return: whether the auth engine is asked about clients without a token.
+    """
+    return type(server.auth) is not AuthEngine
+
+
 async def validate(socket: AGServerSocket, signedAuthToken: Any) -> AuthInfo:
     """
     Verify a token that a client presents.
     """
     server = socket.server
-    if signedAuthToken is None and type(server.auth) is AuthEngine:
+    if signedAuthToken is None and not asksAboutNobody(server):
         return AuthInfo(None, _noToken(), None, UNAUTHENTICATED)
     if isinstance(signedAuthToken, (str, bytes)) and _isTooLong(server, signedAuthToken):
         return AuthInfo(signedAuthToken, _tooLong(socket), None, UNAUTHENTICATED)

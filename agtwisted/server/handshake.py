@@ -4,12 +4,16 @@ SocketCluster's own handshake (C{#handshake}), the second one after WebSocket's.
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from agtwisted.errors import SCError, dehydrateError
 from agtwisted.protocol.statuses import HANDSHAKE_REJECTED
 from agtwisted.server.authentication import (
+    NOBODY,
     adopt,
+    asksAboutNobody,
+    become,
     deauthenticateSelf,
     isBadToken,
     removeAuthToken,
@@ -24,21 +28,34 @@ if TYPE_CHECKING:
     from agtwisted.server.serversocket import AGServerSocket
 
 
-async def handshake(socket: AGServerSocket, call: Call) -> None:
+def handshake(socket: AGServerSocket, call: Call) -> Coroutine[Any, Any, None] | None:
     """
     A client introduces itself, perhaps with a token. A bad token does not stop it: it is then nobody.
+
+    @return: C{None} if that is all done; else what is left to do.
     """
     if socket.state != CONNECTING:
         # The reference would count and announce the client again.
         call.reply.end(_status(socket))
-        return
+        return None
     socket.handshakeStarted()
-    pacer = socket.server.pacer
-    if not pacer.mayGoOn():
-        await pacer.turn()
+    server = socket.server
+    mayGoOn = server.pacer.mayGoOn()
+    token = _tokenIn(call.data)
+    if token is not None or not mayGoOn or asksAboutNobody(server) or server.hasMiddleware(HANDSHAKE):
+        return _introduce(socket, call, token, mayGoOn)
+    become(socket, NOBODY)
+    _announce(socket, call, None)
+    socket.turns.wakeNow()
+    return None
+
+
+async def _introduce(socket: AGServerSocket, call: Call, token: Any, mayGoOn: bool) -> None:
+    if not mayGoOn:
+        await socket.server.pacer.turn()
         if socket.state == CLOSED:
             return
-    info = await verifyFirst(socket, _tokenIn(call.data))
+    info = await verifyFirst(socket, token)
     if info is None or not await _passMiddleware(socket, call, info):
         return
     oldState = socket.authState

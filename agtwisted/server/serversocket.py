@@ -426,8 +426,12 @@ class AGServerSocket(SendingSocket):
         server.emitEvent("closure", socket=self, code=code, reason=reason)
         if code not in socketProtocolIgnoreStatuses:
             self.emitError(_closeError(code, reason))
-        done = Deferred.fromCoroutine(self._cleanUp())
-        done.addErrback(lambda failure: log.failure("Cleaning up after a connection has failed.", failure))
+        if self._channelSubscriptions:
+            done = subscriptions.unsubscribeFromAll(self, self.subscriptions())
+            done.addCallback(self._cleanUp)
+            done.addErrback(lambda failure: log.failure("Cleaning up after a connection has failed.", failure))
+        else:
+            self._cleanUp(None)
 
     def _stopTimers(self) -> None:
         for timer in (self._heartbeat, self._graceTimer):
@@ -441,18 +445,11 @@ class AGServerSocket(SendingSocket):
             self._batching.isBatching = False
             self._batching.abandon()
 
-    async def _cleanUp(self) -> None:
-        if self._channelSubscriptions:
-            await subscriptions.unsubscribeFromAll(self, self.subscriptions())
+    def _cleanUp(self, _: object) -> None:
         self.emitEvent("end")
         mode = self.server.options.socketStreamCleanupMode
-        if mode == "none":
-            return
-        await self.turns.settled()
-        if mode == "kill":
-            self.killAllStreams()
-        else:
-            self.closeAllStreams()
+        if mode != "none":
+            self.turns.settle(self.killAllStreams if mode == "kill" else self.closeAllStreams)
 
 
 def _closeError(code: int, reason: str | None) -> SocketProtocolError:

@@ -105,10 +105,16 @@ class Turns:
         @return: fires with C{None} once the wake-ups that are waiting now, and those that they cause, have run.
         """
         done: Deferred[None] = Deferred()
-        self._settling.append(lambda: done.callback(None))
+        self.settle(lambda: done.callback(None))
+        return done
+
+    def settle(self, job: Callable[[], object]) -> None:
+        """
+        Run C{job} once the wake-ups that are waiting now, and those that they cause, have run.
+        """
+        self._settling.append(job)
         if not self._isDue:
             self._schedule()
-        return done
 
     def nextTurn(self) -> Deferred[None]:
         """
