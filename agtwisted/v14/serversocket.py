@@ -130,12 +130,18 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
             raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
         if packet.__class__ is list:
             self._checkBatch(len(packet))
-            for each in packet:
-                if self.state != CLOSED:
-                    self._packetTaken(each, payload, isBinary)
-        else:
+            return self._batchReceived(iter(packet), payload, isBinary)
+        self._packetTaken(packet, payload, isBinary)
+        return None
+
+    def _batchedPacketReceived(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
+        if self.state != CLOSED:
             self._packetTaken(packet, payload, isBinary)
         return None
+
+    def _processMessage(self, payload: bytes, isBinary: bool) -> Waiting:
+        # It has waited, and the connection may have ended meanwhile: then nobody hears of it any more.
+        return None if self.state == CLOSED else super()._processMessage(payload, isBinary)
 
     def _calledBackAtOnce(self, packet: dict[str, Any]) -> bool:
         """

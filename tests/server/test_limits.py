@@ -6,11 +6,13 @@ them.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from twisted.internet.task import Clock
 
-from agtwisted import AGServer, SCServer
+from agtwisted import AGServer, SCServer, SCServerSocket
 from agtwisted.errors import ResourceLimitError
 from agtwisted.testing import FakeClient, connect
 from tests.server.support import ServerTestCase
@@ -186,6 +188,83 @@ class BatchTests(LimitTestCase):
             self.clock.pump([0.1] * 100)
             self.assertEqual(client.state, "open")
             self.assertNotHit(server, warnings)
+
+
+class BatchSliceTests(LimitTestCase):
+    """
+    Long batches are processed in slices, so that others get their turn.
+    """
+
+    def clients(self, received: list[Any]) -> Iterator[FakeClient]:
+        """
+        @return: a client of a server of each kind, whose messages of the kind C{"x"} are collected.
+        """
+        for server, _ in self.servers():
+            client = connect(server)
+            assert client.socket is not None
+            self.collect(client.socket.receiver("x"), received.append)
+            if isinstance(server, SCServer):
+                client.socket.on("x", received.append)  # type: ignore[attr-defined]
+            received.clear()
+            yield client
+
+    def send(self, client: FakeClient, value: object) -> None:
+        """
+        Let a message arrive, in the middle of a turn.
+        """
+        assert client.socket is not None
+        client.socket.messageReceived(json.dumps(value).encode(), False)
+        client.socket.turns.run()
+
+    def test_order(self) -> None:
+        """
+        The packets of a batch are processed a slice per turn; what comes behind the batch is processed behind it.
+        """
+        received: list[Any] = []
+        for client in self.clients(received):
+            self.send(client, [{"event": "x", "data": number} for number in range(1000)])
+            self.send(client, {"event": "x", "data": 1000})
+            seen = [0]
+
+            def look(seen: list[int] = seen) -> None:
+                # Somebody else's turn.
+                seen.append(len(received))
+                if len(seen) < 10:
+                    self.clock.callLater(0, look)
+
+            look()
+            self.clock.advance(0)
+            self.assertEqual(received, list(range(1001)))
+            self.assertEqual(seen[1], 256)
+            self.assertLessEqual(max(after - before for before, after in pairwise(seen)), 257)
+
+    def test_closed(self) -> None:
+        """
+        When the connection ends between two slices, neither the rest of the batch nor what waits behind it is processed.
+        """
+        received: list[Any] = []
+        for client in self.clients(received):
+            self.send(client, [{"event": "x", "data": number} for number in range(1000)])
+            self.send(client, {"event": "x", "data": 1000})
+            client.disconnect()
+            self.clock.pump([0] * 10)
+            self.assertEqual(received, list(range(256)))
+
+    def test_failed(self) -> None:
+        """
+        A packet of a later slice that cannot be processed ends the connection.
+        """
+        received: list[Any] = []
+        for client in self.clients(received):
+            assert client.socket is not None
+            socket = client.socket
+            self.send(client, [{"event": "x", "data": number} for number in range(500)])
+            failing = "_packetTaken" if isinstance(socket, SCServerSocket) else "_deliverAtOnce"
+            patch = self.patch(type(socket), failing, lambda *_: 1 // 0)
+            self.clock.pump([0] * 10)
+            patch.restore()
+            self.assertEqual((client.state, client.closeCode), ("closed", 1011))
+            self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
 class TextCodec:
