@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from twisted.logger import Logger, LogLevel
+from twisted.logger import Logger
 
 from agtwisted.sparing import Sparing
 
@@ -29,18 +29,17 @@ def forgetLines() -> None:
 class SparingLogger(Logger):
     """
     Writes L{LINES} lines of each kind in a minute at most, and says how many were left out before one. The text before it is
-    filled in makes a kind; of failures, their type as well.
+    filled in makes a kind; of failures, their type as well. That goes for every level: C{twistd} writes C{debug} too.
     """
 
     def emit(self, level: Any, format: str | None = None, **kwargs: object) -> None:
         """
         Log something, if there has not been too much of its kind.
         """
-        if level is not LogLevel.debug:
-            failure = kwargs.get("log_failure")
-            omitted = _sparing.omitted(f"{self.namespace} {format} {getattr(failure, 'type', None)}")
-            if omitted is None:
-                return
-            if omitted:
-                format = f"{format} ({omitted} more of this kind were left out.)"
+        failure = kwargs.get("log_failure")
+        omitted = _sparing.omitted(f"{self.namespace} {format} {getattr(failure, 'type', None)}")
+        if omitted is None:
+            return
+        if omitted:
+            format = f"{format} ({omitted} more of this kind were left out.)"
         super().emit(level, format, **kwargs)

@@ -14,13 +14,13 @@ from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 from twisted.python.reflect import namedAny, safe_str
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
-from agtwisted.errors import InvalidOptionsError
+from agtwisted.errors import InvalidOptionsError, SocketProtocolError, socketProtocolErrorStatuses
 from agtwisted.options import SCServerOptions, ServerOptions
 from agtwisted.process import (
     endWell,
@@ -31,6 +31,7 @@ from agtwisted.process import (
     useMonotonicClock,
 )
 from agtwisted.protocol.codecs import JSONCodec
+from agtwisted.protocol.statuses import HUNG_UP, NO_STATUS
 from agtwisted.server.server import AGServer
 from agtwisted.service import AGService
 from agtwisted.site import standaloneSite
@@ -112,6 +113,7 @@ class Options(UsageOptions):
     )
     optFlags = [
         ["no-console", None, "serve no page at /"],
+        ["verbose", None, "log as well how clients go that hang up without a close, or with a code of their own"],
     ]
     optParameters = [
         ["port", "p", None, "TCP port to listen at; default 8000 if no --endpoint is given"],
@@ -248,7 +250,7 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     server: AGServer = options["serverType"](reactor, **options["serverOptions"])
-    _logErrors(server)
+    _logErrors(server, bool(options["verbose"]))
     if options["application"] is None:
         _serveCallbacks(server) if isinstance(server, SCServer) else _serveConsole(server)
     # The page speaks JSON, and version 2 of the protocol.
@@ -259,7 +261,7 @@ def makeService(options: Options) -> IService:
     return _Program(server, *where, hint=hint)
 
 
-def _logErrors(server: AGServer) -> None:
+def _logErrors(server: AGServer, isVerbose: bool = False) -> None:
     limits = Sparing(lambda: server.wheel.seconds(), _LIMIT_LOG_INTERVAL)
     others = Sparing(lambda: server.wheel.seconds(), INTERVAL, LINES)
 
@@ -277,14 +279,28 @@ def _logErrors(server: AGServer) -> None:
 
     async def warnings() -> None:
         async for event in server.listener("warning"):
+            isOrdinary = _isOrdinaryEnd(event.warning)
+            if isOrdinary and not isVerbose:
+                continue
             left = omitted(event.warning)
             if left is not None:
                 # A field called "warning" is one of Python's warnings for Twisted's older observers.
                 more = f" (and {left} more)" if left else ""
-                log.warn("Warning: {problem}{more}", problem=_short(event.warning), more=more)
+                level = LogLevel.debug if isOrdinary else LogLevel.warn
+                log.emit(level, "Warning: {problem}{more}", problem=_short(event.warning), more=more)
 
     Deferred.fromCoroutine(errors())
     Deferred.fromCoroutine(warnings())
+
+
+def _isOrdinaryEnd(problem: object) -> bool:
+    """
+    Whether a connection has only ended as many do: the client has hung up, or somebody has given a code that is no
+    fault of SocketCluster's. C{twistd} writes what is logged at the level C{debug} too, and so many lines hide others.
+    """
+    return isinstance(problem, SocketProtocolError) and (
+        problem.code in (NO_STATUS, HUNG_UP) or problem.code not in socketProtocolErrorStatuses
+    )
 
 
 def _short(problem: object) -> str:

@@ -301,7 +301,7 @@ class ServiceTests(SynchronousTestCase):
         """
         While the service runs it watches for stalls of the reactor, and afterwards nothing waits.
         """
-        self.server.stalls = StallWatch(self.reactor, self.reactor.seconds)
+        self.server.stalls = StallWatch(self.reactor, self.reactor)
         service = self.service()
         self.assertIsNone(self.server.stats()["longestStall"])
         service.startService()

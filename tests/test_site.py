@@ -15,6 +15,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Cooperator
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import globalLogPublisher
 from twisted.protocols.policies import WrappingFactory
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
@@ -270,9 +271,23 @@ class StandaloneTests(SiteTestCase):
         self.server.start()
         status, headers, body = self.get(site, "/health-check")
         self.assertEqual((status, body, headers["cache-control"]), (200, b"OK", "no-store"))
-        self.assertEqual(self.get(site, "/health-check", "HEAD")[::2], (200, b""))
         self.server.close()
         self.assertEqual(self.get(site, "/health-check")[0], 503)
+
+    def test_healthCheckHead(self) -> None:
+        """
+        A balancer that asks with HEAD gets the head of the same answer, and each time leaves no line in the log.
+        """
+        lines: list[Any] = []
+        globalLogPublisher.addObserver(lines.append)
+        self.addCleanup(globalLogPublisher.removeObserver, lines.append)
+        site = standaloneSite(self.server)
+        for status, length in ((503, "19"), (200, "2")):
+            found, headers, body = self.get(site, "/health-check", "HEAD")
+            self.assertEqual((found, headers["content-length"], body), (status, length, b""))
+            self.assertEqual(headers["cache-control"], "no-store")
+            self.server.start()
+        self.assertEqual([line for line in lines if line["log_namespace"] == "twisted.web.server.Request"], [])
 
     def test_console(self) -> None:
         """

@@ -375,6 +375,44 @@ class ServiceTests(SynchronousTestCase):
         self.assertIn(("error", "an error"), found)
         self.assertIn(("warn", "a warning"), found)
 
+    def ends(self, *arguments: str) -> list[tuple[str, str]]:
+        """
+        @return: what is logged, with its level, when clients go in every way.
+        """
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        server = self.start(*arguments).server
+        for code in (1000, 1001, 1005, 1006, 4500, 1002, 4001):
+            connect(server).disconnect(code, "bye")
+        self.reactor.advance(0)
+        globalLogPublisher.removeObserver(events.append)
+        return [(event["log_level"].name, event["problem"]) for event in events if "problem" in event]
+
+    def test_ordinaryEnds(self) -> None:
+        """
+        That clients go is not worth a line, however they do: they hang up, close their tabs, or give a code of the
+        application's. What they have done wrong is. Who asks for all gets it at the level debug.
+        """
+        faults = [("warn", "A WebSocket protocol error was encountered"), ("warn", "Client pong timed out")]
+        ordinary = [
+            ("debug", "Socket closed without status code"),
+            ("debug", "Socket hung up"),
+            ("debug", "Socket connection closed with status code 4500 and reason: bye"),
+        ]
+        for api in ("v20", "v14"):
+            self.assertEqual(self.ends("--api", api), faults)
+            self.assertEqual(self.ends("--api", api, "--verbose"), ordinary + faults)
+
+    def test_ordinaryEndsAreEvents(self) -> None:
+        """
+        The server's listeners hear of them as ever.
+        """
+        server = self.start().server
+        heard = server.listener("warning").once()
+        connect(server).disconnect(1006)
+        self.reactor.advance(0)
+        self.assertEqual(self.successResultOf(heard).warning.code, 1006)
+
     def test_limitsAreLoggedSparingly(self) -> None:
         """
         However often a limit is hit, the log has one line about it in ten seconds, which tells how often; other limits have

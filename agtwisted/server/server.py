@@ -116,7 +116,7 @@ class AGServer(AsyncStreamEmitter):
         super().__init__(Turns(self.timers))
         self.reactor: IReactorTime = reactor
         self.wheel = Wheel(self.timers)
-        self.stalls = StallWatch(reactor, self.wheel.seconds)
+        self.stalls = StallWatch(self.timers, reactor)
         self.options = given = self._optionsType.merged(options)
         self.ackTimeout = given.ackTimeout
         self.handshakeTimeout = given.handshakeTimeout

@@ -125,12 +125,15 @@ class WireClient(Protocol):
         self._waiting.append(entry)
         timer = self._clock.callLater(timeout, self._give, entry)
 
-        def stop(value: bool) -> bool:
+        def stop(value: Any) -> Any:
+            # Its time, its condition, or somebody who has cancelled it.
+            if entry in self._waiting:
+                self._waiting.remove(entry)
             if timer.active():
                 timer.cancel()
             return value
 
-        return result.addCallback(stop)
+        return result.addBoth(stop)
 
     def whenUpgraded(self, timeout: float) -> Deferred[bool]:
         """Wait until the server has answered the upgrade request."""
@@ -242,10 +245,12 @@ class WireClient(Protocol):
             self.sendBytes(encodeFrame(CLOSE, payload[:2]))
 
     def _give(self, entry: tuple[Callable[[], bool], Deferred[bool]]) -> None:
-        self._waiting.remove(entry)
-        entry[1].callback(entry[0]())
+        # An answer may come in the turn in which the time is over.
+        if entry in self._waiting:
+            self._waiting.remove(entry)
+            entry[1].callback(entry[0]())
 
     def _check(self) -> None:
         for entry in list(self._waiting):
-            if entry in self._waiting and (self.ended or entry[0]()):
+            if self.ended or entry[0]():
                 self._give(entry)
