@@ -18,12 +18,15 @@ from autobahn.websocket.compress import (
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
+from twisted.logger import globalLogPublisher
 from twisted.test.iosim import FakeTransport, IOPump
 from twisted.test.iosim import connect as connectThroughPump
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from agtwisted import AGServer, websocket
+from agtwisted import AGServer, shortcuts, websocket
 from agtwisted.interfaces import ITransport
+from agtwisted.websocket import internals
 from tests.server.support import Gate, ServerTestCase, decider, names
 from tests.wire import (
     BINARY,
@@ -273,7 +276,7 @@ class FrameTests(WebSocketTestCase):
         Switch the fast paths on or off, and have a client that listens for what is received.
         """
         super().setUp()
-        self.assertTrue(websocket._internalsAreThere())
+        self.assertTrue(internals.internalsAreThere())
         self.patch(websocket, "fastPaths", self.fast)
         self.client, self.socket = self.joined()
         self.received = self.values(self.socket.receiver("x"))
@@ -857,6 +860,33 @@ def acceptDeflate(response: Any) -> Any:
     if isinstance(response, PerMessageDeflateResponse):
         return PerMessageDeflateResponseAccept(response)
     return None
+
+
+class InternalsTests(SynchronousTestCase):
+    """
+    L{internals}: whether the fast paths may be taken.
+    """
+
+    def test_there(self) -> None:
+        """
+        They may with what is installed, unless the operator has said no.
+        """
+        self.patch(shortcuts, "mayBeTaken", lambda: True)
+        self.assertTrue(internals.fastPathsMayBeTaken())
+        self.patch(shortcuts, "mayBeTaken", lambda: False)
+        self.assertFalse(internals.fastPathsMayBeTaken())
+
+    def test_changed(self) -> None:
+        """
+        They may not with an Autobahn that has changed inside, and the log says so.
+        """
+        lines: list[Any] = []
+        globalLogPublisher.addObserver(lines.append)
+        self.addCleanup(globalLogPublisher.removeObserver, lines.append)
+        self.patch(shortcuts, "mayBeTaken", lambda: True)
+        self.patch(internals, "WebSocketServerProtocol", object)
+        self.assertFalse(internals.fastPathsMayBeTaken())
+        self.assertEqual([line["log_level"].name for line in lines], ["warn"])
 
 
 class FactoryTests(WebSocketTestCase):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -63,6 +64,19 @@ class UpgradeRequest:
         The web page that asks; C{None} for clients that are no browsers.
         """
         return self.headers.get("origin")
+
+
+def refusal(denied: HandshakeDenied) -> bytes:
+    """
+    @return: what is answered.
+    """
+    body = denied.text.encode("utf-8", "replace")
+    again = "" if denied.retryAfter is None else f"Retry-After: {denied.retryAfter}\r\n"
+    head = (
+        f"HTTP/1.1 {denied.status} {HTTPStatus(denied.status).phrase}\r\nConnection: close\r\n{again}"
+        f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode("ascii") + body
 
 
 def forwardedFor(headers: Mapping[str, str], hops: int) -> str | None:

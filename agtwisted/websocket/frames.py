@@ -1,0 +1,275 @@
+"""
+What is usual on an open connection: small messages that come, finished frames that go.
+"""
+
+from __future__ import annotations
+
+from errno import EAGAIN, EWOULDBLOCK
+from typing import Any
+
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.protocol import WebSocketProtocol
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+from twisted.internet.tcp import Connection
+
+from agtwisted import websocket
+from agtwisted.protocol.frames import BINARY, TEXT, frame, textFrame
+from agtwisted.protocol.masking import unmask
+
+#: A frame that is not complete yet is kept for the fast path if its payload is at most this long.
+_LONGEST_TAIL = 4096
+#: The longest payload that the fast path unmasks; Autobahn's native masker is faster beyond.
+LONGEST_FAST = 16384
+
+#: Bytes that are read at once. A buffer of the default size, 64 KiB, costs more to allocate than a small message to
+#: process.
+READ_SIZE = 16384
+
+_NOTHING_THERE = (EAGAIN, EWOULDBLOCK)
+
+_FINAL_TEXT = 0x81
+
+OPEN = WebSocketProtocol.STATE_OPEN
+CONNECTING = WebSocketProtocol.STATE_CONNECTING
+
+
+class FrameProtocol(WebSocketServerProtocol):
+    """
+    Receives usual frames, and leaves the rest to Autobahn; sends frames.
+
+    @ivar bytesReceived: how many bytes have come from the peer.
+    """
+
+    #: What messages are delivered to, an L{agtwisted.interfaces.IReceiver}, once the connection is open.
+    _receiver: Any = None
+    #: Whether finished frames may be sent as they are.
+    isPlain = True
+    #: Whether the connection has been opened and nothing has come through it yet.
+    _isNew = False
+    #: Whether the next read is likely to be usual: nothing is unfinished, and nothing is to be done before it.
+    _isUsual = False
+    #: The longest payload of a message that is taken without further ado.
+    _longestShort = 125
+    #: The start of a frame that the fast path waits for the rest of.
+    _tail = b""
+    #: Whether the socket wants the peer to wait.
+    _isPaused = False
+    #: Reading is paused, but for what comes next.
+    _isReadingOnce = False
+    #: Whether there is more for Autobahn's parser than it takes in one turn.
+    _isBehind = False
+    #: The producer of what is sent, and whether the transport knows it.
+    _outbox: Any = None
+    _isOutboxRegistered = False
+    #: The socket to offer data to directly, if there is nothing between it and the transport.
+    _directTransport: Any = None
+    transport: Any
+    current_frame: Any = None
+    inside_message = False
+    bytesReceived = 0
+
+    # ---- receiving
+
+    def _read(self) -> Exception | None:
+        """
+        Take the place of the transport's C{doRead}, which takes more steps for the same.
+
+        @return: why the connection is gone, C{None} if it is not.
+        """
+        if self._directTransport is None:
+            return Connection.doRead(self.transport)
+        try:
+            data = self._directTransport.socket.recv(READ_SIZE)
+        except OSError as error:
+            return None if error.errno in _NOTHING_THERE else CONNECTION_LOST
+        if not data:
+            return CONNECTION_DONE
+        self.dataReceived(data)
+        return None
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Take frames straight from what was received as far as they are usual, and leave the rest to Autobahn.
+        """
+        self.bytesReceived += len(data)
+        length = len(data) - 6
+        if (
+            self._isUsual
+            and self.state == OPEN
+            and 0 < length <= self._longestShort
+            and data[0] == _FINAL_TEXT
+            and data[1] == length + 128
+        ):
+            # The most usual of all: one short message and nothing else.
+            self._receiver.messageReceived(unmask(data[2:6], data[6:]), False)
+        else:
+            self._takeUnusual(data)
+
+    def _takeUnusual(self, data: bytes) -> None:
+        """
+        Take whatever has come, with what it completes.
+        """
+        if self._isNew:
+            # Those who hear of the new socket are to listen when its first message is processed.
+            self._isNew = False
+            self.factory.agServer.turns.wakeNow()
+        if self._isReadingOnce:
+            self._isReadingOnce = False
+            self.transport.pauseProducing()
+        if self._tail:
+            data, self._tail = self._tail + data, b""
+        if self.state == OPEN and self._isParserIdle():
+            data = self._takeFrames(data)
+        if data:
+            self._dataReceived(data)
+        self._isUsual = not self._tail and not self._isNew and self._isParserIdle()
+
+    def _isParserIdle(self) -> bool:
+        """
+        @return: whether the fast path may be taken: Autobahn's parser is not in the middle of something.
+        """
+        return websocket.fastPaths and not self.data and self.current_frame is None and not self.inside_message
+
+    def _takeFrames(self, data: bytes) -> bytes:
+        """
+        Deliver the usual frames at the start of C{data}.
+
+        @return: what is left for Autobahn.
+        """
+        position, end = 0, len(data)
+        receive = self._receiver.messageReceived
+        longest = self.factory.longestFast
+        while position + 6 <= end:
+            if data[position] != _FINAL_TEXT:
+                return data[position:]
+            length = data[position + 1] - 128
+            start = position + 6
+            if length >= 126:
+                if length == 127:
+                    return data[position:]
+                if end - position < 8:
+                    break
+                length = int.from_bytes(data[position + 2 : position + 4], "big")
+                start = position + 8
+                if length < 126:
+                    return data[position:]
+            if not 0 <= length <= longest:
+                return data[position:]
+            stop = start + length
+            if stop > end:
+                if length > _LONGEST_TAIL:
+                    return data[position:]
+                break
+            position = stop
+            receive(unmask(data[start - 4 : start], data[start:stop]), False)
+            if self.state != OPEN:
+                return data[position:]
+        if position < end and _isUnusual(data[position : position + 2]):
+            return data[position:]
+        self._tail = data[position:]
+        return b""
+
+    def _stopReadingDirectly(self) -> None:
+        if self._directTransport is not None:
+            self._directTransport.__dict__.pop("doRead", None)
+            self._directTransport = None
+
+    # ---- sending
+
+    @property
+    def isOpen(self) -> bool:
+        """
+        Whether messages can be sent.
+        """
+        return bool(self.state == OPEN)
+
+    def frame(self, payload: bytes, isBinary: bool) -> bytes:
+        """
+        @return: the message as the frame that this connection needs; deflated, if that was agreed on.
+        """
+        compression = self._perMessageCompress
+        if compression is None:
+            return frame(BINARY, payload) if isBinary else textFrame(payload)
+        compression.start_compress_message()
+        deflated = compression.compress_message_data(payload) + compression.end_compress_message()
+        return frame(BINARY if isBinary else TEXT, deflated, compressed=True)
+
+    def write(self, data: bytes) -> None:
+        """
+        Send finished frames: offer them to the kernel at once, if nothing waits for it, else to the transport.
+        """
+        if self.state != OPEN and self.state != CONNECTING:
+            return
+        transport = self._directTransport
+        if transport is None or transport.dataBuffer or transport._tempDataBuffer:
+            self._writeBehind(data)
+            return
+        try:
+            sent = transport.socket.send(data)
+        except OSError:
+            # Full, or broken: the transport finds out which, and deals with it.
+            sent = 0
+        if sent != len(data):
+            self._writeBehind(data[sent:])
+
+    def _writeBehind(self, data: bytes) -> None:
+        """
+        Send data the ordinary way, behind what waits.
+        """
+        if self._outbox is not None and not self._isOutboxRegistered:
+            self._isOutboxRegistered = True
+            self.transport.registerProducer(self._outbox, True)
+        self.transport.write(data)
+
+    def registerOutbox(self, outbox: Any) -> None:
+        """
+        Tell C{outbox} when the peer does not read. (The transport gets to know it when it first has to keep something.)
+        """
+        self._outbox = outbox
+
+    def _unregisterOutbox(self) -> None:
+        self._outbox = None
+        if self._isOutboxRegistered:
+            self._isOutboxRegistered = False
+            self.transport.unregisterProducer()
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """
+        Autobahn sends something itself (the 101 response, a pong, a close frame): behind what the socket has sent.
+        """
+        if self._receiver is not None:
+            self._receiver.flush()
+        self.write(data)
+
+    # ---- letting the peer wait
+
+    def pauseReading(self) -> None:
+        """
+        Let the peer wait.
+        """
+        self._isReadingOnce = False
+        if self.state == OPEN:
+            self._isPaused = True
+            self.transport.pauseProducing()
+
+    def resumeReading(self) -> None:
+        """
+        Go on reading.
+        """
+        self._isReadingOnce = self._isPaused = False
+        if self.state == OPEN and not self._isBehind:
+            self.transport.resumeProducing()
+
+    def readOnce(self) -> None:
+        """
+        While reading is paused: read what has come, once.
+        """
+        if self.state == OPEN:
+            self.transport.resumeProducing()
+            self._isReadingOnce = True
+            self._isUsual = False
+
+
+def _isUnusual(head: bytes) -> bool:
+    # Of a frame of which the first byte or two have come: it is no final text, or not masked.
+    return head[0] != _FINAL_TEXT or (len(head) == 2 and head[1] < 0x80)

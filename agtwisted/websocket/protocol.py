@@ -1,0 +1,93 @@
+"""
+One WebSocket connection, from its beginning to its end.
+"""
+
+from __future__ import annotations
+
+from socket import AF_INET, AF_INET6
+from typing import Any
+
+from autobahn.websocket.protocol import WebSocketProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.internet.tcp import Connection
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from agtwisted import websocket
+from agtwisted.interfaces import ITransport
+from agtwisted.protocol.statuses import HUNG_UP
+from agtwisted.websocket.frames import READ_SIZE
+from agtwisted.websocket.upgrading import UpgradingProtocol
+
+
+@implementer(ITransport)
+class AGServerProtocol(UpgradingProtocol):
+    """
+    One WebSocket connection: the transport of an L{agtwisted.AGServerSocket}.
+    """
+
+    def __init__(self) -> None:
+        """
+        Do nothing: what Autobahn would set in every instance is a default of the class (L{AGServerFactory}).
+        """
+
+    def connectionMade(self) -> None:
+        """
+        A client has connected; it has some time to ask for an upgrade.
+        """
+        self.factory.countConnections += 1
+        transport = self.transport
+        transport.bufferSize = READ_SIZE
+        if isinstance(transport, Connection):
+            _sendWithoutDelay(transport)
+            if websocket.fastPaths and not transport.TLS:
+                self._directTransport = transport
+                transport.doRead = self._read  # type: ignore[assignment]
+        self._visit = visit = self.factory.agServer.admission.enterThrough(transport)
+        if visit.denied is None:
+            self._timer = self.factory.startTimer(self._upgradeTimedOut)
+        else:
+            self._turnAway()
+
+    def _onOpen(self) -> None:
+        self.onOpen()
+
+    def onOpen(self) -> None:
+        """
+        The WebSocket connection is open.
+        """
+        self._cancelTimer()
+        self.isPlain = self._perMessageCompress is None
+        self._isNew = True
+        self._receiver = self.factory.agServer.socketOpened(self)
+
+    def handshakeCompleted(self) -> None:
+        """
+        The client has completed C{#handshake}.
+        """
+        self._visit.completed()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        The connection is gone.
+        """
+        self.factory.countConnections -= 1
+        self._visit.left()
+        self._cancelTimer()
+        if self.closeHandshakeTimeoutCall is not None:
+            self.closeHandshakeTimeoutCall.cancel()
+        self.state = WebSocketProtocol.STATE_CLOSED
+        self._tell(HUNG_UP, "")
+        self._receiver = None
+        self._stopReadingDirectly()
+        self._isLost = True
+        waiting, self._whenLost = self._whenLost, ()
+        for done in waiting:
+            if not done.called:
+                done.callback(None)
+
+
+def _sendWithoutDelay(transport: Any) -> None:
+    # A UNIX socket has no delay to switch off.
+    if transport.socket.family in (AF_INET, AF_INET6):
+        transport.setTcpNoDelay(True)
