@@ -167,6 +167,16 @@ class NameTests(ServerTestCase):
         figures = {figure.name for figure in FIGURES}
         self.assertEqual(set(named) - known - figures, set())
 
+    def test_limits(self) -> None:
+        """
+        The table for attacks has every limit that can be hit.
+        """
+        limits = {name for name in ServerOptions.__dataclass_fields__ if name.startswith("max")} - {"maxMessagesBurst"}
+        limits |= {"handshakeTimeout", "socketChannelLimit", "httpHead", "upgradeRequest"}
+        table = PAGE.read_text(encoding="utf-8").partition("* - ``limitsHit`` has")[2].partition("How each limit works")[0]
+        firsts = "\n".join(re.findall(r"^   \* - (.+)$", table, re.M))
+        self.assertEqual(sorted(re.findall(r"``(\w+)``", firsts)), sorted(limits))
+
     def test_metrics(self) -> None:
         """
         The rules for alerts ask for metrics that there are.

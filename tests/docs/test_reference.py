@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import agtwisted
 from agtwisted.errors import socketProtocolErrorStatuses
-from agtwisted.options import NODE_ONLY, ServerOptions
+from agtwisted.options import NODE_ONLY, SCServerOptions, ServerOptions
 from agtwisted.tap import Options
 from agtwisted.testing import connect
 from tests.docs.support import DOCS, EXAMPLES
@@ -97,6 +97,20 @@ class FromNodeTests(SynchronousTestCase):
                     self.assertEqual(str(defaults[name]), str(value), name)
                     compared += 1
         self.assertGreater(compared, 10)
+
+
+class OptionTests(SynchronousTestCase):
+    """
+    Options, on the pages that tell what they are for.
+    """
+
+    def test_explained(self) -> None:
+        """
+        Every option is told of where its subject is, besides the table of all of them.
+        """
+        pages = [path for folder in ("howto", "topics") for path in (DOCS / folder).glob("*.rst")]
+        told = set(re.findall(r"\w+", " ".join(path.read_text(encoding="utf-8") for path in pages)))
+        self.assertEqual({option.name for option in fields(SCServerOptions)} - told, set())
 
 
 class CommandTests(SynchronousTestCase):
