@@ -6,7 +6,8 @@ What a process that does nothing but serve may change in itself. C{twistd agserv
   - The garbage collector leaves alone what exists when the service is up, and looks at the rest less often.
   - On Linux's C{epoll} reactor, polling is leaner: Twisted keeps a logging context for every event, for the sake of log
     messages in its old style, and everything that is to happen at the end of a turn takes a delayed call. Here reads
-    are dispatched without the context, and the end of the turn comes when the events of one poll have been dispatched.
+    are dispatched without the context, the end of the turn comes when the events of one poll have been dispatched, and
+    the next poll follows at once if nothing else is due.
 """
 
 from __future__ import annotations
@@ -100,7 +101,17 @@ def useLeanPolling(reactor: IReactorTime, turns: Turns) -> bool:
         from twisted.internet.epollreactor import EPollReactor
     except ImportError:
         return False
-    needed = ("_poller", "_selectables", "_doReadOrWrite", "_disconnectSelectable", "_POLL_IN")
+    needed = (
+        "_poller",
+        "_selectables",
+        "_doReadOrWrite",
+        "_disconnectSelectable",
+        "_POLL_IN",
+        "_newTimedCalls",
+        "_pendingTimedCalls",
+        "_justStopped",
+        "threadCallQueue",
+    )
     if type(reactor) is not EPollReactor or not all(hasattr(reactor, name) for name in needed):
         return False
     lean = _LeanPolling(reactor, turns)
@@ -108,9 +119,13 @@ def useLeanPolling(reactor: IReactorTime, turns: Turns) -> bool:
     return True
 
 
+#: Events that are dispatched in one turn, so that the turn ends soon and with it what it has to send goes out.
+_EVENTS_A_TURN = 256
+
+
 class _LeanPolling:
     """
-    One turn of an C{epoll} reactor.
+    The turns of an C{epoll} reactor.
     """
 
     def __init__(self, reactor: Any, turns: Turns) -> None:
@@ -122,12 +137,19 @@ class _LeanPolling:
 
     def poll(self, timeout: float | None) -> None:
         """
-        Wait for events and dispatch them; then the turn ends.
+        Wait for events and dispatch them; then the turn ends. Go on with the next turn as long as there is nothing but
+        events in it: what a reactor does between two polls is to look for what else is due.
 
-        @param timeout: seconds; C{None} for ever.
+        @param timeout: seconds to wait for the first events; C{None} for ever.
         """
+        wait: float | None = -1 if timeout is None else timeout
+        while wait is not None:
+            events = self._poll(wait, _EVENTS_A_TURN)
+            self._turn(events)
+            wait = self._timeToWait() if events else None
+
+    def _turn(self, events: list[tuple[int, int]]) -> None:
         selectables, readable = self._selectables, self._readable
-        events = self._poll(-1 if timeout is None else timeout, len(selectables))
         self._turns.begin()
         for descriptor, event in events:
             selectable = selectables.get(descriptor)
@@ -144,6 +166,20 @@ class _LeanPolling:
             if why:
                 self._reactor._disconnectSelectable(selectable, why, True)
         self._turns.end()
+
+    def _timeToWait(self) -> float | None:
+        """
+        @return: for how many seconds there is nothing to do for the reactor but to poll, -1 for ever; C{None} if there is
+            something now.
+        """
+        reactor = self._reactor
+        if reactor._newTimedCalls or reactor.threadCallQueue or reactor._justStopped or not reactor.running:
+            return None
+        pending = reactor._pendingTimedCalls
+        if not pending:
+            return -1
+        left: float = pending[0].time - reactor.seconds()
+        return left if left > 0 else None
 
     def _dispatch(self, selectable: Any, descriptor: int, event: int) -> None:
         reactor = self._reactor

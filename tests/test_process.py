@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -95,6 +96,69 @@ class LeanPollingTests(SynchronousTestCase):
         self.far.send(b"hello")
         self.reactor.doIteration(1)
         self.assertEqual((ran, self.reactor.getDelayedCalls()), (["hello"], []))
+
+    def chain(self, *messages: bytes) -> None:
+        """
+        Let the peer send a message, and each further one when the one before has come.
+        """
+        remaining = list(messages[1:])
+
+        def received(data: bytes) -> None:
+            self.protocol.received.append(data)
+            if remaining:
+                self.far.send(remaining.pop(0))
+
+        self.protocol.dataReceived = received  # type: ignore[method-assign]
+        self.far.send(messages[0])
+
+    def test_nothingElseDue(self) -> None:
+        """
+        While the reactor has nothing else to do, turn follows upon turn; it comes back in time for what is due.
+        """
+        self.reactor.running = True
+        fired: list[int] = []
+        self.reactor.callLater(0.05, fired.append, 1)
+        self.reactor.runUntilCurrent()
+        self.chain(b"1", b"2", b"3")
+        started = self.reactor.seconds()
+        self.reactor.doIteration(1)
+        self.assertEqual((self.protocol.received, fired), ([b"1", b"2", b"3"], []))
+        self.assertLess(self.reactor.seconds() - started, 0.9)
+
+    def test_somethingElseDue(self) -> None:
+        """
+        A call that was made meanwhile, by this thread or another, or the end of the reactor, comes before the next poll.
+        """
+        calls: list[Callable[[], object]] = [
+            lambda: self.reactor.callLater(0, list),
+            lambda: self.reactor.threadCallQueue.append((list, (), {})),
+            lambda: setattr(self.reactor, "running", False),
+            lambda: setattr(self.reactor, "_justStopped", True),
+        ]
+        for call in calls:
+            self.reactor.running = True
+            self.protocol.received.clear()
+            self.chain(b"1", b"2")
+            self.turns.wake(call)
+            self.reactor.doIteration(1)
+            self.assertEqual(self.protocol.received, [b"1"])
+            self.reactor._justStopped = False
+            self.reactor.runUntilCurrent()
+            self.reactor.running = False
+            self.reactor.doIteration(1)
+            self.assertEqual(self.protocol.received, [b"1", b"2"])
+
+    def test_overdue(self) -> None:
+        """
+        A call whose time has come by the end of a turn is not kept waiting either.
+        """
+        self.reactor.running = True
+        self.reactor.callLater(60, list)
+        self.reactor.runUntilCurrent()
+        self.chain(b"1", b"2")
+        self.turns.wake(lambda: self.patch(self.reactor, "seconds", lambda: time.time() + 61))
+        self.reactor.doIteration(1)
+        self.assertEqual(self.protocol.received, [b"1"])
 
     def test_nothingComes(self) -> None:
         """

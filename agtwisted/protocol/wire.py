@@ -5,16 +5,15 @@ Packets to messages and back, with any codec.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
 from typing import Any
 
-from orjson import OPT_PASSTHROUGH_DATETIME, dumps
+from orjson import OPT_PASSTHROUGH_DATETIME, JSONDecodeError, dumps, loads
 
 from agtwisted.protocol.codecs import JSONCodec, plainForm
 from agtwisted.protocol.depth import TooDeep, checkingDepth, isDeeper, isTextDeeper
 from agtwisted.protocol.frames import BINARY, TEXT_HEADERS, frame, textFrame
 
-_encodeJSON = JSONCodec().encodeUTF8
+_encodeJSON, _decodeJSON = JSONCodec().encodeUTF8, JSONCodec().decodeUTF8
 
 
 class Wire:
@@ -24,13 +23,11 @@ class Wire:
     @ivar codec: the codec, as the application gave it.
     @ivar decodeText: decodes the payload of a text message; raises C{UnicodeDecodeError} for what is not UTF-8, and
         L{TooDeep} and whatever the codec raises.
-    @ivar flatLength: a message that is not longer cannot be nested too deeply, or has its depth checked in decoding; a
-        longer one is to pass L{checkDepth} before it is decoded.
     @ivar frame: encodes a value as a finished frame, for a connection that has agreed on nothing that changes frames;
         raises whatever the codec raises.
     """
 
-    __slots__ = ("codec", "decodeText", "flatLength", "frame", "_encodeUTF8", "_maxDepth")
+    __slots__ = ("codec", "decodeText", "frame", "_encodeUTF8", "_maxDepth")
 
     def __init__(self, codec: Any, maxDepth: int | None = None) -> None:
         """
@@ -43,10 +40,9 @@ class Wire:
         self.frame: Callable[[object], bytes] = self._frame
         if self._encodeUTF8 is not None:
             self.frame = _frameJSON if codec.__class__ is JSONCodec else _framer(self._encodeUTF8)
-        self.flatLength: float = inf
         self._maxDepth = maxDepth or 0
         if maxDepth and codec.__class__ is JSONCodec:
-            self.flatLength = 2 * maxDepth  # a level takes two brackets
+            self.decodeText = _jsonDecoder(maxDepth)
         elif maxDepth:
             self.decodeText = checkingDepth(self.decodeText, maxDepth)
 
@@ -65,14 +61,6 @@ class Wire:
     def _frame(self, value: object) -> bytes:
         payload, isBinary = self.encode(value)
         return frame(BINARY, payload) if isBinary else textFrame(payload)
-
-    def checkDepth(self, payload: bytes) -> None:
-        """
-        @param payload: a message that is longer than L{flatLength}.
-        @raise TooDeep: it is nested too deeply.
-        """
-        if isTextDeeper(payload, self._maxDepth):
-            raise TooDeep
 
     def decode(self, payload: bytes, isBinary: bool) -> object:
         """
@@ -110,6 +98,33 @@ class Wire:
         @raise UnicodeDecodeError: a text message is not UTF-8.
         """
         return payload if isBinary else payload.decode("utf-8")
+
+
+def _jsonDecoder(maxDepth: int) -> Callable[[bytes], object]:
+    flatLength = 2 * maxDepth  # a level takes two brackets
+
+    def decodeText(payload: bytes) -> object:
+        # As JSONCodec.decodeUTF8, without a call in between.
+        try:
+            value = loads(payload)
+        except JSONDecodeError:
+            if len(payload) > flatLength and isTextDeeper(payload, maxDepth):
+                raise TooDeep from None
+            return _decodeJSON(payload)
+        if len(payload) > flatLength and _holdsContainers(value) and isTextDeeper(payload, maxDepth):
+            raise TooDeep
+        return value if value.__class__ is dict or value.__class__ is list else str(payload, "utf-8")
+
+    return decodeText
+
+
+def _holdsContainers(value: object) -> bool:
+    """
+    @return: whether a value may have more than one level. Most long messages are packets with a long text.
+    """
+    if value.__class__ is not dict:
+        return value.__class__ is list
+    return any(inner.__class__ is dict or inner.__class__ is list for inner in value.values())  # type: ignore[attr-defined]
 
 
 def _frameJSON(value: object) -> bytes:

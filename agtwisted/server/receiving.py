@@ -176,8 +176,6 @@ class ReceivingSocket(MiddlewareSocket):
         if payload == self._dialect.pong and not isBinary:
             self._pongReceived()
             return None
-        if len(payload) > wire.flatLength:
-            wire.checkDepth(payload)
         try:
             packet: Any = wire.decode(payload, True) if isBinary else wire.decodeText(payload)
         except (UnicodeDecodeError, TooDeep):

@@ -114,8 +114,6 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         if payload == self._dialect.pong:
             self._pongReceived()
             return None
-        if len(payload) > wire.flatLength:
-            wire.checkDepth(payload)
         try:
             packet: Any = wire.decode(payload, True) if isBinary else wire.decodeText(payload)
         except (UnicodeDecodeError, TooDeep):
