@@ -70,8 +70,12 @@ class Wire:
         """
         if not isBinary:
             return self.decodeText(payload)
+        limit = self._maxDepth
+        isText = self.codec.__class__ is JSONCodec
+        if limit and isText and isTextDeeper(payload, limit):
+            raise TooDeep
         value = self.codec.decode(payload)
-        if self._maxDepth and self.flatLength == inf and isDeeper(value, self._maxDepth):
+        if limit and not isText and isDeeper(value, limit):
             raise TooDeep
         return value
 
@@ -124,7 +128,7 @@ def _holdsContainers(value: object) -> bool:
     """
     if value.__class__ is not dict:
         return value.__class__ is list
-    return any(inner.__class__ is dict or inner.__class__ is list for inner in value.values())  # type: ignore[attr-defined]
+    return any(inner.__class__ is dict or inner.__class__ is list for inner in value.values())
 
 
 def _frameJSON(value: object) -> bytes:
