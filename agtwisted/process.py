@@ -5,7 +5,7 @@ What a process that does nothing but serve may change in itself. C{twistd agserv
   - It may have as many descriptors as its hard limit allows.
   - The garbage collector leaves alone what exists when the service is up, and looks at the rest less often.
   - On Linux's C{epoll} reactor, polling is leaner: Twisted keeps a logging context for every event, for the sake of log
-    messages in its old style, and everything that is to happen at the end of a turn takes a delayed call. Here reads
+    messages in its old style, and everything that is to happen at the end of a turn takes a delayed call. Here events
     are dispatched without the context, the end of the turn comes when the events of one poll have been dispatched, and
     the next poll follows at once if nothing else is due.
 """
@@ -18,7 +18,6 @@ import time
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.python import log as legacyLog
 
 from agtwisted import shortcuts
 from agtwisted.sparinglog import SparingLogger
@@ -156,7 +155,7 @@ class _LeanPolling:
             if selectable is None:
                 continue
             if event != readable:
-                self._dispatch(selectable, descriptor, event)
+                self._reactor._doReadOrWrite(selectable, descriptor, event)
                 continue
             try:
                 why = selectable.doRead()
@@ -181,6 +180,3 @@ class _LeanPolling:
         left: float = pending[0].time - reactor.seconds()
         return left if left > 0 else None
 
-    def _dispatch(self, selectable: Any, descriptor: int, event: int) -> None:
-        reactor = self._reactor
-        legacyLog.callWithLogger(selectable, reactor._doReadOrWrite, selectable, descriptor, event)

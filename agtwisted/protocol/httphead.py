@@ -21,6 +21,8 @@ MAXIMUM_FIELDS = 128
 #: All fields of a head, each behind the end of the line before it: a name of the allowed characters, and no control
 #: character in the value but the tab.
 _FIELDS = re.compile(r"(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*)*\Z").match
+#: The name and the value of each of them, once it is known that they are well-formed.
+_EACH_FIELD = re.compile(r"\r\n([^:]+):[ \t]*([^\r]*)").findall
 _REQUEST_LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HTTP/(\d\.\d)\Z").match
 
 #: Header fields that an upgrade may have only once.
@@ -59,24 +61,27 @@ def parseHead(data: bytes) -> Head:
     @raise HandshakeDenied: 400 for what is no HTTP, 431 for what is too much of it.
     """
     text = data.decode("latin-1")
-    lines = text.split("\r\n")
-    if len(lines) - 1 > MAXIMUM_FIELDS or len(max(lines, key=len)) > MAXIMUM_LINE:
+    if text.count("\r\n") > MAXIMUM_FIELDS or (len(text) > MAXIMUM_LINE and _hasLongLine(text)):
         raise HandshakeDenied(431, "Too many or too long header fields")
-    first = _REQUEST_LINE(lines[0])
+    line = text.partition("\r\n")[0]
+    first = _REQUEST_LINE(line)
     if first is None:
         raise HandshakeDenied(400, "Malformed request line")
-    if not _FIELDS(text, len(lines[0])):
+    if not _FIELDS(text, len(line)):
         raise HandshakeDenied(400, "Malformed header field")
     headers: dict[str, str] = {}
     repeated: set[str] = set()
-    for line in lines[1:]:
-        name, _, value = line.partition(":")
-        key, value = name.lower(), value.strip(" \t")
+    for name, value in _EACH_FIELD(text, len(line)):
+        key, value = name.lower(), value.rstrip(" \t")
         if key in headers:
             repeated.add(key)
             value = f"{headers[key]}, {value}"
         headers[key] = value
     return Head(first[1], first[2], first[3], headers, frozenset(repeated))
+
+
+def _hasLongLine(text: str) -> bool:
+    return max(map(len, text.split("\r\n"))) > MAXIMUM_LINE
 
 
 def checkUpgrade(head: Head) -> None:

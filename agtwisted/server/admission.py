@@ -213,13 +213,14 @@ class Admission:
             visit._comeFrom(counted)
         return visit
 
-    def enterThrough(self, transport: Any) -> Visit:
+    def enterThrough(self, transport: Any, peer: Any) -> Visit:
         """
         Somebody has connected through C{transport}.
 
+        @param peer: the address of who has.
         @return: see L{enter}.
         """
-        return self.enter(getattr(transport.getPeer(), "host", None), descriptorOf(transport))
+        return self.enter(getattr(peer, "host", None), descriptorOf(transport))
 
     def identify(self, visit: Visit, request: UpgradeRequest) -> None:
         """

@@ -71,13 +71,14 @@ class AGServerFactory(WebSocketServerFactory):
         defaults = dict(vars(model))
         for name in ("factory", "is_open", "is_closed", "utf8validator"):
             del defaults[name]
-        defaults["_longestShort"] = min(self.longestFast, AGServerProtocol._longestShort)
+        longest = self.maxMessagePayloadSize or LONGEST_FAST
+        defaults["_longestFast"] = min(longest, LONGEST_FAST)
+        defaults["_longestShort"] = min(longest, AGServerProtocol._longestShort)
         defaults["perMessageCompressionAccept"] = staticmethod(self.perMessageCompressionAccept)
         return defaults
 
     def _setProtocolOptions(self) -> None:
         limit = self.agServer.options.maxPayload or 0
-        self.longestFast = min(limit or LONGEST_FAST, LONGEST_FAST)
         self.maxMessagePayloadSize = limit
         self.maxFramePayloadSize = limit
         options = self.agServer.options
@@ -92,6 +93,16 @@ class AGServerFactory(WebSocketServerFactory):
         if deflate:
             settings = deflate if isinstance(deflate, dict) else {}
             self.perMessageCompressionAccept = lambda offers: _acceptDeflate(offers, limit, settings)
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """
+        @param addr: the peer's address.
+        @return: the protocol of one connection.
+        """
+        protocol = self.protocol()
+        protocol.factory = self
+        protocol._builtFor = addr
+        return protocol
 
     def startTimer(self, function: Callable[[], None]) -> Any:
         """

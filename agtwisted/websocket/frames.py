@@ -18,7 +18,7 @@ from agtwisted.protocol.masking import unmask
 
 #: A frame that is not complete yet is kept for the fast path if its payload is at most this long.
 _LONGEST_TAIL = 4096
-#: The longest payload that the fast path unmasks; Autobahn's native masker is faster beyond.
+#: The longest payload that the fast path takes: not much longer ones come in one piece.
 LONGEST_FAST = 16384
 
 #: Bytes that are read at once. A buffer of the default size, 64 KiB, costs more to allocate than a small message to
@@ -48,8 +48,9 @@ class FrameProtocol(WebSocketServerProtocol):
     _isNew = False
     #: Whether the next read is likely to be usual: nothing is unfinished, and nothing is to be done before it.
     _isUsual = False
-    #: The longest payload of a message that is taken without further ado.
+    #: The longest payload of a message that is taken without further ado, with a length of one byte and at all.
     _longestShort = 125
+    _longestFast = LONGEST_FAST
     #: The start of a frame that the fast path waits for the rest of.
     _tail = b""
     #: Whether the socket wants the peer to wait.
@@ -93,17 +94,16 @@ class FrameProtocol(WebSocketServerProtocol):
         """
         self.bytesReceived += len(data)
         length = len(data) - 6
-        if (
-            self._isUsual
-            and self.state == OPEN
-            and 0 < length <= self._longestShort
-            and data[0] == _FINAL_TEXT
-            and data[1] == length + 128
-        ):
-            # The most usual of all: one short message and nothing else.
-            self._receiver.messageReceived(unmask(data[2:6], data[6:]), False)
-        else:
-            self._takeUnusual(data)
+        if self._isUsual and self.state == OPEN and length > 0 and data[0] == _FINAL_TEXT:
+            # The most usual of all: one message and nothing else.
+            lengthByte = data[1] - 128
+            if lengthByte == length <= self._longestShort:
+                self._receiver.messageReceived(unmask(data[2:6], data[6:]), False)
+                return
+            if lengthByte == 126 and 128 <= length <= self._longestFast and data[2:4] == (length - 2).to_bytes(2):
+                self._receiver.messageReceived(unmask(data[4:8], data[8:]), False)
+                return
+        self._takeUnusual(data)
 
     def _takeUnusual(self, data: bytes) -> None:
         """
@@ -138,7 +138,7 @@ class FrameProtocol(WebSocketServerProtocol):
         """
         position, end = 0, len(data)
         receive = self._receiver.messageReceived
-        longest = self.factory.longestFast
+        longest = self._longestFast
         while position + 6 <= end:
             if data[position] != _FINAL_TEXT:
                 return data[position:]

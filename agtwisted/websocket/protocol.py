@@ -4,10 +4,8 @@ One WebSocket connection, from its beginning to its end.
 
 from __future__ import annotations
 
-from socket import AF_INET, AF_INET6
-from typing import Any
-
 from autobahn.websocket.protocol import WebSocketProtocol
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
@@ -39,11 +37,14 @@ class AGServerProtocol(UpgradingProtocol):
         transport = self.transport
         transport.bufferSize = READ_SIZE
         if isinstance(transport, Connection):
-            _sendWithoutDelay(transport)
+            self._peer = self._builtFor
+            # A UNIX socket has no delay to switch off.
+            if isinstance(self._peer, (IPv4Address, IPv6Address)):
+                transport.setTcpNoDelay(True)
             if websocket.fastPaths and not transport.TLS:
                 self._directTransport = transport
                 transport.doRead = self._read  # type: ignore[assignment]
-        self._visit = visit = self.factory.agServer.admission.enterThrough(transport)
+        self._visit = visit = self.factory.agServer.admission.enterThrough(transport, self._peerAddress())
         if visit.denied is None:
             self._timer = self.factory.startTimer(self._upgradeTimedOut)
         else:
@@ -85,9 +86,3 @@ class AGServerProtocol(UpgradingProtocol):
         for done in waiting:
             if not done.called:
                 done.callback(None)
-
-
-def _sendWithoutDelay(transport: Any) -> None:
-    # A UNIX socket has no delay to switch off.
-    if transport.socket.family in (AF_INET, AF_INET6):
-        transport.setTcpNoDelay(True)

@@ -44,6 +44,9 @@ class UpgradingProtocol(ParsingProtocol):
     _isVerifying = False
     #: This connection as one of those that the server counts.
     _visit: Any = None
+    #: For whom the factory has made this protocol; and the peer, if nothing stands between it and the transport.
+    _builtFor: Any = None
+    _peer: Any = None
     request: Any = None
 
     def processHandshake(self) -> None:
@@ -111,8 +114,14 @@ class UpgradingProtocol(ParsingProtocol):
             done.addCallbacks(self._accept, self._denied)
             done.addErrback(lambda failure: log.failure("Opening a connection has failed.", failure))
 
+    def _peerAddress(self) -> Any:
+        """
+        @return: where the peer is. A wrapper of the transport may know better than the transport, and not at once.
+        """
+        return self.transport.getPeer() if self._peer is None else self._peer
+
     def _requestFrom(self, head: Head) -> UpgradeRequest:
-        peer = self.transport.getPeer()
+        peer = self._peerAddress()
         host, port = getattr(peer, "host", None), getattr(peer, "port", None)
         family = None if host is None else "IPv6" if isinstance(peer, IPv6Address) else "IPv4"
         forwarded = forwardedFor(head.headers, self.factory.agServer.options.forwardedForHops)
