@@ -246,7 +246,7 @@ class ReceivingSocket(MiddlewareSocket):
             else:
                 return True
         backlog = stream.write(value)
-        if backlog > 1:
+        if backlog > 1 and (backlog > server.fewWaiting or backlog * len(payload) > server.options.inboundHighWaterBytes):
             self.written(stream, backlog, len(payload))
         return True
 

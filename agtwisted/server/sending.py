@@ -45,6 +45,15 @@ class SendingSocket(ReceivingSocket):
         """
         if self.state != OPEN:
             return
+        if self._sendsDirectly and not self.server.middleware:
+            self._outbox.append(publication.finished or publication.frame)
+        else:
+            self._sendUnusually(publication)
+
+    def _sendUnusually(self, publication: Publication) -> None:
+        """
+        Send a publication through whatever comes between.
+        """
         batching = self._batching
         if (
             (batching is not None and batching.isBuffering)

@@ -141,6 +141,8 @@ class AGServer(AsyncStreamEmitter):
         self.clients: dict[str, AGServerSocket] = {}
         self.pendingClients: dict[str, AGServerSocket] = {}
         self.isReady = False
+        #: With so few values waiting for a consumer, nobody has to look closer.
+        self.fewWaiting = given.inboundHighWaterMark // 4
         self._started: Deferred[list[Failure]] | None = None
         self._isWatchingBroker = False
         self.startedAt: float | None = None

@@ -60,6 +60,7 @@ class OutboundSocket(SocketStreams):
         "_outbox",
         "_flow",
         "_outbound",
+        "_sendsDirectly",
         "_isOutputClosed",
         "_isOutputKilled",
         "_batching",
@@ -79,6 +80,8 @@ class OutboundSocket(SocketStreams):
         transport.registerOutbox(self._outbox)
         self._flow: InboundFlow | None = None
         self._outbound = InOrder()
+        #: Whether nothing has ever come between what is sent and the outbox. What does sets it to C{False} for good.
+        self._sendsDirectly: bool = transport.isPlain
         self._isOutputClosed = False
         self._isOutputKilled = False
         self._batching: Batching | None = None
@@ -133,12 +136,11 @@ class OutboundSocket(SocketStreams):
             return True
         if self.state == CLOSED and not self._isSendable():
             return True
-        transport = self._transport
         try:
-            if transport.isPlain:
+            if self._sendsDirectly or self._transport.isPlain:
                 frame = self._surroundings.wire.frame(packet)
             else:
-                frame = transport.frame(*self._surroundings.wire.encode(packet))
+                frame = self._transport.frame(*self._surroundings.wire.encode(packet))
         except Exception as error:
             self.emitError(error)
             return False
@@ -173,6 +175,7 @@ class OutboundSocket(SocketStreams):
         The packets that C{transmit} and C{invoke} send. Sending does not depend on anybody consuming it.
         """
         if self._outboundPacketStream is None:
+            self._sendsDirectly = False
             self._outboundPacketStream = WritableConsumableStream(self.turns)
         return self._outboundPacketStream
 
@@ -209,6 +212,7 @@ class OutboundSocket(SocketStreams):
         Let C{transmit} and C{invoke} send no more; what waits is still sent.
         """
         self._isOutputClosed = True
+        self._sendsDirectly = False
         if self._outboundPacketStream is not None:
             self._outboundPacketStream.close()
 
@@ -217,6 +221,7 @@ class OutboundSocket(SocketStreams):
         Let C{transmit} and C{invoke} send no more, and drop what waits.
         """
         self._isOutputClosed = self._isOutputKilled = True
+        self._sendsDirectly = False
         for step in self._outbound.abandon():
             step()
         if self._outboundPacketStream is not None:
@@ -306,5 +311,6 @@ class OutboundSocket(SocketStreams):
 
     def _batch(self) -> Batching:
         if self._batching is None:
+            self._sendsDirectly = False
             self._batching = Batching(self.sendObject, self.turns, self._batchingOptions())
         return self._batching

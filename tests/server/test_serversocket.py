@@ -12,7 +12,7 @@ from zope.interface.verify import verifyObject
 from agtwisted import AGServerSocket
 from agtwisted.errors import BadConnectionError, InvalidArgumentsError, SocketProtocolError, TimeoutError
 from agtwisted.interfaces import IReceiver, ISubscriber
-from agtwisted.testing import connect
+from agtwisted.testing import FakeTransport, connect
 from tests.server.support import Gate, ServerTestCase, decider, names
 
 
@@ -362,11 +362,11 @@ class HeartbeatTests(ServerTestCase):
         """
         Where finished frames may not be sent as they are, the connection makes the frames of pings and publications.
         """
+        self.patch(FakeTransport, "isPlain", False)
         client, socket = self.connect()
         client.subscribe("news")
         made: list[bytes] = []
         transport: Any = socket.socket
-        transport.isPlain = False
         original = transport.frame
 
         def frame(payload: bytes, isBinary: bool) -> bytes:

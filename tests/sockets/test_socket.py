@@ -226,7 +226,10 @@ class SendingTests(SocketTestCase):
         """
         A connection that has agreed on something that changes frames makes its own.
         """
-        self.transport.isPlain = False
+        self.patch(Transport, "isPlain", False)
+        self.transport = Transport()
+        self.socket = Socket(self.transport, Surroundings(self.clock))
+        self.socket.state = OPEN
         self.socket.transmit("a")
         self.assertEqual(self.sent(), b"framed:" + textFrame(b'{"event":"a"}'))
 
