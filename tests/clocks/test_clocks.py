@@ -24,7 +24,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from tests.clocks.application import OPTIONS
 from tests.differential.wire import TEXT, WireClient, encodeFrame, upgradeRequest
-from tests.hostile.test_process import ROOT, TROUBLE, Server
+from tests.hostile.process import ROOT, TROUBLE, Server
 
 HOUR = 3600
 #: How much a busy machine may be late, in seconds.
