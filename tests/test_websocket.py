@@ -4,8 +4,11 @@ Tests of L{agtwisted.websocket}.
 
 from __future__ import annotations
 
+import gc
 import json
 import socket as sockets
+import weakref
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -607,6 +610,50 @@ class OrdinaryFrameTests(FrameTests):
     """
 
     fast = False
+
+
+class PartingTests(WebSocketTestCase):
+    """
+    What is left of a connection that is gone.
+    """
+
+    def test_freedAtOnce(self) -> None:
+        """
+        A connection is freed when it ends, however it ends, and not by the garbage collector: that would have to look
+        through everything for what thousands of clients leave behind.
+        """
+
+        async def echo(socket: Any) -> None:
+            async for request in socket.procedure("echo"):
+                request.end(request.data)
+
+        async def connections() -> None:
+            async for event in self.server.listener("connection"):
+                Deferred.fromCoroutine(echo(event.socket))
+                del event  # else the loop holds the latest socket
+
+        Deferred.fromCoroutine(connections())
+        ends: list[Callable[[RawClient, Any], object]] = [
+            lambda client, socket: None,
+            lambda client, socket: client.send(closeFrame(1000)),
+            lambda client, socket: (socket.disconnect(), client.send(closeFrame(1000))),
+            lambda client, socket: client.send(clientFrame(b"\x03", CLOSE)),
+        ]
+        for end in ends:
+            for _ in range(2):  # whatever is made only once is made in the first round
+                client, socket = self.joined()
+                client.send(packet("echo", 1, 2), packet("#subscribe", {"channel": "a"}, 3))
+                gone = [weakref.ref(socket), weakref.ref(client.protocol)]
+                gc.collect()
+                gc.disable()
+                self.addCleanup(gc.enable)
+                end(client, socket)
+                client.lose()
+                vars(client.transport).clear()  # as Twisted's transports let their protocol go
+                del client, socket
+                self.clock.advance(0)
+                self.assertEqual([each() for each in gone], [None, None])
+                gc.enable()
 
 
 class DirectTests(WebSocketTestCase):

@@ -79,7 +79,8 @@ class AGServerProtocol(UpgradingProtocol):
             self.closeHandshakeTimeoutCall.cancel()
         self.state = WebSocketProtocol.STATE_CLOSED
         self._tell(HUNG_UP, "")
-        self._receiver = None
+        # Those that know each other part, so that all is freed now and not by the garbage collector.
+        self._receiver = self._outbox = None
         self._stopReadingDirectly()
         self._isLost = True
         waiting, self._whenLost = self._whenLost, ()
