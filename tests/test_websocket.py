@@ -10,6 +10,7 @@ import socket as sockets
 import weakref
 from collections.abc import Callable
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
@@ -19,6 +20,7 @@ from autobahn.websocket.compress import (
     PerMessageDeflateResponseAccept,
 )
 from twisted.internet.defer import Deferred
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
 from twisted.logger import globalLogPublisher
@@ -703,6 +705,38 @@ class DirectTests(WebSocketTestCase):
         self.socket.transmit("x")
         self.assertEqual(frames(self.read()), [(TEXT, b'{"event":"x"}')])
         self.assertEqual((self.transport.dataBuffer, self.transport._tempDataBuffer), (b"", []))
+
+    def test_reading(self) -> None:
+        """
+        What has come is taken from the kernel without the transport's help: short and long messages, alone or together;
+        that there is nothing, or nobody any more, is told as the transport would tell it.
+        """
+        heard: list[Any] = []
+
+        async def hear() -> None:
+            async for value in self.socket.receiver("x"):
+                heard.append(value)
+
+        Deferred.fromCoroutine(hear())
+        self.assertIsNone(self.transport.doRead())
+        expected = []
+        for sizes in ((1,), (90, 100), (102,), (103,), (110,), (1000,), (300, 5)):
+            self.peer.send(b"".join(packet("x", "a" * size) for size in sizes))
+            self.assertIsNone(self.transport.doRead())
+            self.settle()
+            expected += ["a" * size for size in sizes]
+            self.assertEqual(heard, expected)
+        self.peer.close()
+        self.assertIs(self.transport.doRead(), CONNECTION_DONE)
+        self.patch(self.protocol, "_directTransport", SimpleNamespace(socket=SimpleNamespace(recv=self.broken)))
+        self.assertIs(self.protocol._read(), CONNECTION_LOST)
+
+    @staticmethod
+    def broken(size: int) -> bytes:
+        """
+        The connection was reset.
+        """
+        raise ConnectionResetError(104, "Connection reset by peer")
 
     def test_order(self) -> None:
         """
