@@ -766,6 +766,31 @@ class DirectTests(WebSocketTestCase):
         )
         self.assertEqual(json.loads(found[0][1])["data"], big)
 
+    def test_hungUp(self) -> None:
+        """
+        A client that hangs up when many do is cleaned up after in a later turn; until then, nothing is sent to it.
+        """
+        moment = iter(range(1_000_000))
+        cleaning: Any = self.server.cleaning
+        cleaning._seconds = lambda: next(moment)
+        self.assertTrue(cleaning.mayGoOn())
+        self.peer.close()
+        self.assertIsNone(self.transport.doRead())
+        self.socket.transmit("x")
+        self.socket.flush()
+        self.assertFalse(self.transport.dataBuffer or self.transport._tempDataBuffer)
+        self.assertEqual(self.server.clientsCount, 1)
+        self.settle()
+        self.assertEqual((self.server.clientsCount, self.socket.state), (0, "closed"))
+        self.assertTrue(self.transport.disconnected)
+
+    def test_hungUpAlone(self) -> None:
+        """
+        Else that happens at once, as with any other transport.
+        """
+        self.peer.close()
+        self.assertIs(self.transport.doRead(), CONNECTION_DONE)
+
     def test_broken(self) -> None:
         """
         A broken connection is the transport's to find out.

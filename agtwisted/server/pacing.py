@@ -1,9 +1,9 @@
 """
-Letting new clients in at a pace that leaves time for those who are in.
+Letting clients in and out at a pace that leaves time for those who are in.
 
-To let a client in costs as much as a dozen messages. When thousands come at once, that is cut into slices of some
-milliseconds, one in each turn of the reactor, and in the order in which they have come; between two slices, everybody else
-is served.
+To let a client in costs as much as a dozen messages, and so does cleaning up after one. When thousands come or go at once,
+that is cut into slices of some milliseconds, one in each turn of the reactor, and in the order in which they have come;
+between two slices, everybody else is served.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ log = SparingLogger()
 
 #: Seconds of each turn that new clients may have.
 SLICE = 0.01
+#: Seconds of each turn for cleaning up after those who are gone. They wait for nothing; but as many others may have to be
+#: looked at before it is seen who has something to say, so that this has to be short.
+CLEANING = 0.002
 
 
 class Pacer:
@@ -27,14 +30,16 @@ class Pacer:
     Does at once what there is time for in this turn of the reactor, and the rest in later ones.
     """
 
-    __slots__ = ("_turns", "_seconds", "_waiting", "_isInTurn", "_deadline")
+    __slots__ = ("_turns", "_seconds", "_slice", "_waiting", "_isInTurn", "_deadline")
 
-    def __init__(self, turns: Turns, seconds: Callable[[], float]) -> None:
+    def __init__(self, turns: Turns, seconds: Callable[[], float], slice: float = SLICE) -> None:
         """
         @param seconds: tells the time.
+        @param slice: seconds of each turn that there are for it.
         """
         self._turns = turns
         self._seconds = seconds
+        self._slice = slice
         self._waiting: deque[Callable[[], object]] = deque()
         self._isInTurn = False
         self._deadline = 0.0
@@ -45,7 +50,7 @@ class Pacer:
         """
         if not self._isInTurn:
             self._isInTurn = True
-            self._deadline = self._seconds() + SLICE
+            self._deadline = self._seconds() + self._slice
             self._turns.flush(self)
             return True
         return not self._waiting and self._seconds() < self._deadline
@@ -74,12 +79,12 @@ class Pacer:
             self._isInTurn = False
 
     def _goOn(self) -> None:
-        deadline = self._seconds() + SLICE
+        deadline = self._seconds() + self._slice
         while self._waiting:
             try:
                 self._waiting.popleft()()
             except Exception:
-                log.failure("Letting a client in has failed.")
+                log.failure("Letting a client in or out has failed.")
             if self._seconds() >= deadline:
                 break
         self.flush()

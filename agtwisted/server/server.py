@@ -40,7 +40,7 @@ from agtwisted.server.middleware import (
     Verdict,
     clientError,
 )
-from agtwisted.server.pacing import Pacer
+from agtwisted.server.pacing import CLEANING, Pacer
 from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.server.stalls import StallWatch
 from agtwisted.server.statistics import statistics
@@ -81,6 +81,7 @@ class AGServer(AsyncStreamEmitter):
     @ivar tokenExpiry: what ends tokens at their second, L{agtwisted.server.tokenexpiry.TokenExpiry}; C{None} if they end
         when they are used (option C{authExpiryMode}).
     @ivar pacer: when new clients are let in, L{agtwisted.server.pacing.Pacer}.
+    @ivar cleaning: when it is cleaned up after those who are gone.
     @ivar timers: what its delayed calls come from: punctual ones of the reactor, or a test's clock.
     @ivar requestCreator: makes the requests of calls, C{None} for L{agtwisted.AGRequest}.
     @ivar auth: signs and verifies tokens.
@@ -137,6 +138,7 @@ class AGServer(AsyncStreamEmitter):
         self._socketType = ThrottledServerSocket if given.maxMessagesPerSecond else AGServerSocket
         self.admission = Admission(given, self.limitHit)
         self.pacer = Pacer(self.turns, self.wheel.seconds)
+        self.cleaning = Pacer(self.turns, self.wheel.seconds, CLEANING)
         self._dialect = self._dialects[given.protocolVersion]
         self.clients: dict[str, AGServerSocket] = {}
         self.pendingClients: dict[str, AGServerSocket] = {}

@@ -11,6 +11,7 @@ from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.tcp import Connection
+from twisted.python.failure import Failure
 
 from agtwisted import websocket
 from agtwisted.protocol.frames import BINARY, TEXT, frame, textFrame
@@ -82,10 +83,25 @@ class FrameProtocol(WebSocketServerProtocol):
         try:
             data = self._directTransport.socket.recv(READ_SIZE)
         except OSError as error:
-            return None if error.errno in _NOTHING_THERE else CONNECTION_LOST
+            return None if error.errno in _NOTHING_THERE else self._hungUp(CONNECTION_LOST)
         if not data:
-            return CONNECTION_DONE
+            return self._hungUp(CONNECTION_DONE)
         self.dataReceived(data)
+        return None
+
+    def _hungUp(self, why: Exception) -> Exception | None:
+        """
+        The peer is gone. When thousands go at once, they are cleaned up after in slices.
+
+        @return: why, if there is time for that in this turn; else it happens in a later one.
+        """
+        cleaning = self.factory.agServer.cleaning
+        if cleaning.mayGoOn():
+            return why
+        transport = self._directTransport
+        transport.stopReading()
+        self.__dict__["write"] = _throwAway
+        cleaning.wait(lambda: transport.connectionLost(Failure(why)))
         return None
 
     def dataReceived(self, data: bytes) -> None:
@@ -268,6 +284,11 @@ class FrameProtocol(WebSocketServerProtocol):
             self.transport.resumeProducing()
             self._isReadingOnce = True
             self._isUsual = False
+
+
+def _throwAway(data: bytes) -> None:
+    # Nobody is there to read it.
+    pass
 
 
 def _isUnusual(head: bytes) -> bool:

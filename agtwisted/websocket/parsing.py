@@ -4,7 +4,8 @@ What is unusual on an open connection: Autobahn's parser, and what guards it aga
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Any
 
 from autobahn.websocket.protocol import WebSocketProtocol
@@ -19,6 +20,9 @@ from agtwisted.websocket.frames import OPEN
 #: Frames that Autobahn parses in one turn: thousands fit into what is received at once, and others are to get their turn
 #: between them.
 _FRAMES_A_TURN = 128
+
+#: What a close frame begins with.
+_GOODBYE = b"\x88"
 
 
 class ParsingProtocol(ClosingProtocol):
@@ -50,14 +54,26 @@ class ParsingProtocol(ClosingProtocol):
         """
         if self.failedByMe:
             return
+        server = self.factory.agServer
+        if data[:1] == _GOODBYE and self.current_frame is None and not self.data and not server.cleaning.mayGoOn():
+            # When thousands go at once, they are let go in slices.
+            self.data = data
+            self._fallBehind(server.cleaning.wait)
+            return
         self._framesTaken = 0
         super()._dataReceived(data)
         if self.failedByMe:
             self.data = b""
         elif self._framesTaken >= _FRAMES_A_TURN and self.data and not self._isBehind:
-            self._isBehind = True
-            self.transport.pauseProducing()
-            self.factory.agServer.turns.callLater(0, self._catchUp)
+            self._fallBehind(partial(server.turns.callLater, 0))
+
+    def _fallBehind(self, callLater: Callable[[Callable[[], None]], object]) -> None:
+        """
+        Leave what there is for another turn.
+        """
+        self._isBehind = True
+        self.transport.pauseProducing()
+        callLater(self._catchUp)
 
     def _catchUp(self) -> None:
         """

@@ -19,13 +19,16 @@ from typing import Any, Self
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from agtwisted import AGServer, AGServerSocket
+from agtwisted import AGServer, AGServerSocket, SCServer
 from tests.wire import packet, upgradeRequest
 
 ROOT = Path(__file__).parents[2]
 _READY = re.compile(r"ready at ws://localhost:(\d+)/")
 _RUN = "import sys; sys.path.insert(0, ''); from twisted.scripts.twistd import run; run()"
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+
+#: What L{beginBare} is to be asked for.
+COUNTED = "what has been counted"
 
 #: Seconds that anything may take on a machine that is busy with other things.
 PATIENCE = 60.0
@@ -59,11 +62,32 @@ async def _serve(socket: AGServerSocket, name: str, answer: Any) -> None:
         request.end(answer(request.data))
 
 
+def beginBare(server: AGServer) -> None:
+    """
+    An application for servers of both versions that has one procedure: C{echo}, which also tells what the server has
+    counted, where it is asked for that.
+    """
+
+    def answer(data: object) -> object:
+        return _counted(server) if data == COUNTED else data
+
+    if isinstance(server, SCServer):
+        server.on("connection", lambda socket: socket.on("echo", lambda data, respond: respond(None, answer(data))))
+    else:
+        Deferred.fromCoroutine(_bare(server, answer))
+
+
+async def _bare(server: AGServer, answer: Any) -> None:
+    async for event in server.listener("connection"):
+        Deferred.fromCoroutine(_serve(event.socket, "echo", answer))
+
+
 def _counted(server: AGServer) -> dict[str, Any]:
     door = server.admission
     return {
         "limitsHit": dict(server.counters.limitsHit),
         "connections": door.connections,
+        "clients": server.clientsCount,
         "pending": door.pending,
         "refusing": door.refusing,
         "maxConnections": door.maxConnections,
@@ -96,13 +120,16 @@ class ServerProcess:
     @ivar port: where it listens.
     """
 
-    def __init__(self, *options: str, descriptors: int | None = None, backlog: int = 4096) -> None:
+    def __init__(
+        self, *options: str, descriptors: int | None = None, backlog: int = 4096, app: str = "tests.effects.support:begin"
+    ) -> None:
         """
         @param options: of the command line.
         @param descriptors: how many it may have.
+        @param app: the application.
         """
         self._log = tempfile.NamedTemporaryFile()
-        command = [sys.executable, "-c", _RUN, "-n", "--pidfile=", "agserver", "--app=tests.effects.support:begin"]
+        command = [sys.executable, "-c", _RUN, "-n", "--pidfile=", "agserver", f"--app={app}"]
         command += [f"--endpoint=tcp:0:interface=127.0.0.1:backlog={backlog}", *options]
 
         def limit() -> None:
@@ -224,6 +251,8 @@ def answerTo(port: int, address: str = "127.0.0.1") -> bytes:
 class Client:
     """
     A client that has completed both handshakes and waits for each answer.
+
+    @ivar connection: its TCP connection.
     """
 
     def __init__(self, port: int, address: str = "127.0.0.1") -> None:
@@ -232,9 +261,9 @@ class Client:
         """
         self._calls = 0
         self._received = b""
-        self._connection = dial(port, address)
+        self.connection = dial(port, address)
         try:
-            self._connection.sendall(upgradeRequest())
+            self.connection.sendall(upgradeRequest())
             self._read(b"\r\n\r\n")
             if b" 101 " not in self._received[:20]:
                 raise Refused(self._received)
@@ -249,7 +278,7 @@ class Client:
         """
         self._calls += 1
         self._received = b""
-        self._connection.sendall(packet(procedure, data, self._calls))
+        self.connection.sendall(packet(procedure, data, self._calls))
         head = b'{"rid":%d' % self._calls
         self._read(head)
         answer, _ = json.JSONDecoder().raw_decode(self._answer(head))
@@ -271,7 +300,7 @@ class Client:
             self._receive()
 
     def _receive(self) -> None:
-        chunk = self._connection.recv(65536)
+        chunk = self.connection.recv(65536)
         if not chunk:
             raise ConnectionError("The server has closed the connection")
         self._received += chunk
@@ -280,7 +309,7 @@ class Client:
         """
         Be gone.
         """
-        self._connection.close()
+        self.connection.close()
 
 
 class EffectTestCase(SynchronousTestCase):

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from agtwisted import SCServer
@@ -14,7 +16,7 @@ from agtwisted.server.pacing import SLICE, Pacer
 from agtwisted.streams.turns import Flushable
 from agtwisted.testing import connect
 from tests.server.support import ServerTestCase
-from tests.wire import RawClient, packet, upgradeRequest
+from tests.wire import CLOSE, TEXT, RawClient, closeFrame, packet, upgradeRequest
 
 
 class StepTurns:
@@ -135,16 +137,17 @@ class PacerTests(SynchronousTestCase):
 
 class PacedTests(ServerTestCase):
     """
-    Clients that come when there is no time.
+    Clients that come or go when there is no time.
     """
 
     def hurry(self, server: Any) -> None:
         """
-        Let this turn have no more time for new clients.
+        Let this turn have no more time for those who come or go.
         """
         moment = iter(range(1_000_000))
-        server.pacer._seconds = lambda: next(moment)
-        self.assertTrue(server.pacer.mayGoOn())
+        for pacer in (server.pacer, server.cleaning):
+            pacer._seconds = lambda: next(moment)
+            self.assertTrue(pacer.mayGoOn())
 
     def raw(self, server: Any) -> RawClient:
         """
@@ -190,3 +193,26 @@ class PacedTests(ServerTestCase):
             self.assertEqual([packet.get("rid") for packet in client.packets], [1])
             self.clock.advance(11)
             self.assertEqual(server.clientsCount, 1)
+
+    def test_goodbye(self) -> None:
+        """
+        A close frame is answered in a later turn, behind what came before it.
+        """
+        for server in (self.makeServer(), SCServer(self.clock, authKey="secret")):
+            leaving, dropped = self.raw(server), self.raw(server)
+            for client in (leaving, dropped):
+                client.join()
+            self.assertEqual(server.clientsCount, 2)
+            codes: list[Any] = []
+            self.collect(server.listener("disconnection"), lambda event, codes=codes: codes.append(event.code))
+            self.hurry(server)
+            for client in (leaving, dropped):
+                client.protocol.dataReceived(packet("#publish", {"channel": "x"}, 7) + closeFrame(1001))
+            self.assertEqual((server.clientsCount, codes), (2, []))
+            dropped.protocol.connectionLost(Failure(ConnectionDone()))
+            for _ in range(5):
+                self.settle()
+            self.assertEqual(server.clientsCount, 0)
+            self.assertEqual(sorted(codes), [1001, 1006])
+            self.assertEqual([opcode for opcode, _ in leaving.frames()], [TEXT, CLOSE])
+            self.assertTrue(leaving.isClosing)
