@@ -23,11 +23,12 @@ class Wire:
     @ivar codec: the codec, as the application gave it.
     @ivar decodeText: decodes the payload of a text message; raises C{UnicodeDecodeError} for what is not UTF-8, and
         L{TooDeep} and whatever the codec raises.
+    @ivar isJSON: whether the codec is SocketCluster's own: what it cannot read is text, and no error.
     @ivar frame: encodes a value as a finished frame, for a connection that has agreed on nothing that changes frames;
         raises whatever the codec raises.
     """
 
-    __slots__ = ("codec", "decodeText", "frame", "_encodeUTF8", "_maxDepth")
+    __slots__ = ("codec", "decodeText", "isJSON", "frame", "_encodeUTF8", "_maxDepth")
 
     def __init__(self, codec: Any, maxDepth: int | None = None) -> None:
         """
@@ -35,13 +36,14 @@ class Wire:
         @param maxDepth: how many levels of lists and dicts a message that is decoded may have; any if C{None}.
         """
         self.codec = codec
+        self.isJSON = codec.__class__ is JSONCodec
         self._encodeUTF8: Callable[[object], bytes] | None = getattr(codec, "encodeUTF8", None)
         self.decodeText: Callable[[bytes], object] = getattr(codec, "decodeUTF8", None) or self._decodeText
         self.frame: Callable[[object], bytes] = self._frame
         if self._encodeUTF8 is not None:
-            self.frame = _frameJSON if codec.__class__ is JSONCodec else _framer(self._encodeUTF8)
+            self.frame = _frameJSON if self.isJSON else _framer(self._encodeUTF8)
         self._maxDepth = maxDepth or 0
-        if maxDepth and codec.__class__ is JSONCodec:
+        if maxDepth and self.isJSON:
             self.decodeText = _jsonDecoder(maxDepth)
         elif maxDepth:
             self.decodeText = checkingDepth(self.decodeText, maxDepth)
@@ -71,7 +73,7 @@ class Wire:
         if not isBinary:
             return self.decodeText(payload)
         limit = self._maxDepth
-        isText = self.codec.__class__ is JSONCodec
+        isText = self.isJSON
         if limit and isText and isTextDeeper(payload, limit):
             raise TooDeep
         value = self.codec.decode(payload)

@@ -71,6 +71,38 @@ class ReceivingSocket(MiddlewareSocket):
         """
         Take a message: process it now, or behind those that have to wait.
         """
+        server = self.server
+        wire = server.wire
+        if (
+            isBinary
+            or not wire.isJSON
+            or server.middleware
+            or self.state != OPEN
+            or self._isInputClosed
+            or self._inbound.queue is not None
+            or self._inboundMessageStream is not None
+            or (self._listenerDemux is not None and "message" in self._listenerDemux.streams)
+        ):
+            self._receive(payload, isBinary)
+            return
+        # The same with fewer steps, where nothing can come between a message and its packet.
+        self.lastHeard = self._seconds()
+        self.inboundReceivedMessageCount += 1
+        try:
+            packet = wire.decodeText(payload)
+            if packet.__class__ is dict and self._deliverAtOnce(packet, payload):
+                return
+            waiting = self._takePacket(packet, payload, False)
+        except Exception as error:
+            self._messageFailed(error)
+            return
+        if waiting is not None:
+            self._inbound.waitFor(waiting)
+
+    def _receive(self, payload: bytes, isBinary: bool) -> None:
+        """
+        Take a message, whatever comes between it and its packet.
+        """
         self.lastHeard = self._seconds()
         if self._isInputClosed:
             return
@@ -184,14 +216,20 @@ class ReceivingSocket(MiddlewareSocket):
             if not self._showsVersion(payload, isBinary):
                 self._undecodable(error)
             return None
-        if packet.__class__ is dict:
-            if self._deliverAtOnce(packet, payload):
-                return None
-        elif packet.__class__ is list:
+        if packet.__class__ is dict and self._isUnasked() and self._deliverAtOnce(packet, payload):
+            return None
+        return self._takePacket(packet, payload, isBinary)
+
+    def _takePacket(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
+        if packet.__class__ is list:
             self._checkBatch(len(packet))
             return self._batchReceived(iter(packet), payload, isBinary)
-        elif packet.__class__ is str and self._isPong(packet, payload):
-            return None
+        if packet.__class__ is str:
+            if payload == self._dialect.pong and not isBinary:
+                self._pongReceived()
+                return None
+            if self._isPong(packet, payload):
+                return None
         return self._packetReceived(packet, payload, isBinary)
 
     def _packetReceived(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
@@ -214,9 +252,15 @@ class ReceivingSocket(MiddlewareSocket):
             self.emitEvent("raw", message=self.server.wire.text(payload, isBinary))
         return None
 
+    def _isUnasked(self) -> bool:
+        """
+        @return: whether what comes through the open connection passes no middleware.
+        """
+        return self.state == OPEN and INBOUND not in self.server.middleware
+
     def _deliverAtOnce(self, packet: dict[str, Any], payload: bytes) -> bool:
         """
-        The short way of the most frequent case: an application's event, nothing to ask, somebody listens.
+        The short way of the most frequent case: an application's event, L{nothing to ask<_isUnasked>}, somebody listens.
 
         @return: whether it was the case.
         """
@@ -227,13 +271,14 @@ class ReceivingSocket(MiddlewareSocket):
         isRPC = callId.__class__ is int or callId.__class__ is float
         demux = self._procedureDemux if isRPC else self._receiverDemux
         server = self.server
-        if demux is None or INBOUND in server.middleware or (stream := demux.streams.get(event)) is None:
+        if demux is None or (stream := demux.streams.get(event)) is None:
             return False
         if stream is not self._woken:
             self._wakeBefore(stream)
+            if self.state != OPEN:
+                return False
         if (
-            self.state != OPEN
-            or event in RULES
+            event in RULES
             or (self.authentication.expiry is not None and authentication.isExpired(self.authentication.token))
         ):
             return False
@@ -321,7 +366,7 @@ class ReceivingSocket(MiddlewareSocket):
             self._messageFailed(error)
 
     def _batchedPacketReceived(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
-        if packet.__class__ is dict and self._deliverAtOnce(packet, payload):
+        if packet.__class__ is dict and self._isUnasked() and self._deliverAtOnce(packet, payload):
             return None
         return self._packetReceived(packet, payload, isBinary)
 

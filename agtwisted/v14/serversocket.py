@@ -107,6 +107,12 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         """
         return self._dialect.isCallId(callId)
 
+    def messageReceived(self, payload: bytes, isBinary: bool) -> None:
+        """
+        Take a message: process it now, or behind those that have to wait.
+        """
+        self._receive(payload, isBinary)
+
     def _takeMessage(self, payload: bytes, isBinary: bool) -> Waiting:
         wire = self.server.wire
         if self._callbacks is not None and "message" in self._callbacks:
