@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 log = SparingLogger()
 
 #: Packets of a batch that are processed in one turn; the others wait, so that nobody else has to.
-_BATCH_SLICE = 256
+_BATCH_SLICE = 128
 
 
 class ReceivingSocket(MiddlewareSocket):

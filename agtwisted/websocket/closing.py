@@ -48,6 +48,8 @@ class ClosingProtocol(FrameProtocol):
         """
         Drop the connection at once.
         """
+        if self._isLost:
+            return
         self._stopReadingDirectly()
         self.wasClean = False
         self.wasNotCleanReason = "it was terminated"

@@ -24,6 +24,12 @@ class EchoSocket(AGServerSocket):
     Receives and sends like any socket, and returns every message as it came.
     """
 
+    def messageReceived(self, payload: bytes, isBinary: bool) -> None:
+        """
+        Take every message as it is: nothing here is a packet.
+        """
+        self._receive(payload, isBinary)
+
     def _takeMessage(self, payload: bytes, isBinary: bool) -> Waiting:
         self.send(payload if isBinary else payload.decode("utf-8"))
         return None

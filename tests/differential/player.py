@@ -18,7 +18,7 @@ from .wire import WireClient, upgradeRequest
 
 AUTH_KEY = "a key that both servers and the scripts know, long enough for HMAC"
 
-TIMEOUT = 6.0
+TIMEOUT = 30.0
 """Seconds after which a script stops waiting for what does not come."""
 
 ROUND = 0.02

@@ -235,7 +235,7 @@ class BatchSliceTests(LimitTestCase):
             look()
             self.clock.advance(0)
             self.assertEqual(received, list(range(1001)))
-            self.assertEqual(seen[1], 256)
+            self.assertEqual(seen[1], 128)
             self.assertLessEqual(max(after - before for before, after in pairwise(seen)), 257)
 
     def test_closed(self) -> None:
@@ -248,7 +248,7 @@ class BatchSliceTests(LimitTestCase):
             self.send(client, {"event": "x", "data": 1000})
             client.disconnect()
             self.clock.pump([0] * 10)
-            self.assertEqual(received, list(range(256)))
+            self.assertEqual(received, list(range(128)))
 
     def test_failed(self) -> None:
         """

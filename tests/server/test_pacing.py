@@ -207,7 +207,8 @@ class PacedTests(ServerTestCase):
             self.collect(server.listener("disconnection"), lambda event, codes=codes: codes.append(event.code))
             self.hurry(server)
             for client in (leaving, dropped):
-                client.protocol.dataReceived(packet("#publish", {"channel": "x"}, 7) + closeFrame(1001))
+                client.protocol.dataReceived(packet("#publish", {"channel": "x"}, 7))
+                client.protocol.dataReceived(closeFrame(1001))
             self.assertEqual((server.clientsCount, codes), (2, []))
             dropped.protocol.connectionLost(Failure(ConnectionDone()))
             for _ in range(5):
