@@ -18,8 +18,10 @@ from .wire import WireClient, upgradeRequest
 
 AUTH_KEY = "a key that both servers and the scripts know, long enough for HMAC"
 
-TIMEOUT = 30.0
+TIMEOUT = 6.0
 """Seconds after which a script stops waiting for what does not come."""
+ENDING = 15.0
+"""The same for the end of a connection, which a server that stands still for a while puts off."""
 
 ROUND = 0.02
 """Seconds between two looks whether a server has become quiet."""
@@ -121,7 +123,7 @@ class Stage:
     async def ended(self, name: str) -> None:
         """Wait for the end of the connection and note if it does not come."""
         client = self.clients[name]
-        if not await client.whenEnded(TIMEOUT):
+        if not await client.whenEnded(ENDING):
             client.records.append({"still": "open"})
 
     async def drop(self, name: str) -> None:

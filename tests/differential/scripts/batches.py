@@ -78,12 +78,15 @@ SCRIPTS += [
     ),
     Script(
         "batch-on-handshake-ends",
-        [hello(), pause(1900), send(invoke("echo", 1, 2), invoke("echo", 2, 3))],
+        [hello(), pause(3500), send(invoke("echo", 1, 2), invoke("echo", 2, 3)), wait(3)],
         ON_HANDSHAKE,
         pipelined=True,
     ),
     Script(
-        "batch-on-handshake-nothing-to-send", [hello(), pause(1900), settle(), send(ECHO)], ON_HANDSHAKE, pipelined=True
+        "batch-on-handshake-nothing-to-send",
+        [hello(), pause(3500), settle(), send(ECHO), wait(2)],
+        ON_HANDSHAKE,
+        pipelined=True,
     ),
     Script(
         "batch-on-handshake-closed-meanwhile",
