@@ -5,47 +5,15 @@ The pages for those who run a server: its figures and its health, at an endpoint
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from agtwisted.answers import Answer, healthAnswer
 from agtwisted.prometheus import CONTENT_TYPE, expose
 from agtwisted.server.server import AGServer
 from agtwisted.usage import processUsage
-
-
-class _Answer(Resource):
-    """
-    A page that says how things are at the moment it is asked for.
-    """
-
-    def __init__(self, contentType: str, answer: Callable[[], tuple[int, str]]) -> None:
-        """
-        @param answer: makes the status and the text.
-        """
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._contentType = contentType.encode("ascii")
-        self._answer = answer
-
-    def render_GET(self, request: Request) -> bytes:
-        """
-        @return: the page.
-        """
-        status, text = self._answer()
-        request.setResponseCode(status)
-        request.setHeader(b"content-type", self._contentType)
-        request.setHeader(b"cache-control", b"no-store")
-        request.setHeader(b"x-content-type-options", b"nosniff")
-        return text.encode("utf-8")
-
-    def render_HEAD(self, request: Request) -> bytes:
-        """
-        @return: nothing; the head says how long the page is.
-        """
-        request.setHeader(b"content-length", b"%d" % (len(self.render_GET(request)),))
-        return b""
 
 
 class AdminResource(Resource):
@@ -60,9 +28,9 @@ class AdminResource(Resource):
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self._server = server
-        self.putChild(b"stats", _Answer("application/json", self._stats))
-        self.putChild(b"metrics", _Answer(CONTENT_TYPE, self._metrics))
-        self.putChild(b"health-check", _Answer("text/plain; charset=utf-8", self._health))
+        self.putChild(b"stats", Answer("application/json", self._stats))
+        self.putChild(b"metrics", Answer(CONTENT_TYPE, self._metrics))
+        self.putChild(b"health-check", healthAnswer(server))
 
     def render(self, request: Request) -> bytes:
         """
@@ -77,9 +45,6 @@ class AdminResource(Resource):
 
     def _metrics(self) -> tuple[int, str]:
         return 200, expose(self._server.stats(), processUsage())
-
-    def _health(self) -> tuple[int, str]:
-        return (200, "OK") if self._server.isReady else (503, "Service Unavailable")
 
 
 class AdminSite(Site):

@@ -181,4 +181,3 @@ class _LeanPolling:
             return -1
         left: float = pending[0].time - reactor.seconds()
         return left if left > 0 else None
-

@@ -4,7 +4,6 @@ The server and the web: mounting it into a site, listening by itself, and the pa
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +18,7 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from twisted.web.static import Data, File
 from zope.interface import implementer
 
+from agtwisted.answers import healthAnswer
 from agtwisted.server.server import AGServer
 from agtwisted.shortage import waitOutShortages
 
@@ -210,36 +210,6 @@ def rememberPort(server: AGServer, port: IListeningPort) -> None:
         )
 
 
-class _HealthCheck(Resource):
-    """
-    C{GET /health-check}: whether this server is to get new clients.
-    """
-
-    isLeaf = True
-
-    def __init__(self, isHealthy: Callable[[], bool]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._isHealthy = isHealthy
-
-    def render_GET(self, request: Request) -> bytes:
-        """
-        @return: C{OK}.
-        """
-        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
-        request.setHeader(b"cache-control", b"no-store")
-        if self._isHealthy():
-            return b"OK"
-        request.setResponseCode(503)
-        return b"Service Unavailable"
-
-    def render_HEAD(self, request: Request) -> bytes:
-        """
-        @return: nothing; the head says how long the answer is. (Twisted has a line in the log for each body it leaves out.)
-        """
-        request.setHeader(b"content-length", b"%d" % (len(self.render_GET(request)),))
-        return b""
-
-
 class _Page(File):
     """
     Files of ours, which need nothing from elsewhere and say so.
@@ -271,7 +241,9 @@ def standaloneSite(server: AGServer, *, console: bool = True, static: str | None
             root.putChild(b"console", _Page(str(CONSOLE)))
         else:
             root.putChild(b"", Data(b"agtwisted: a SocketCluster server\n", "text/plain"))
-    root.putChild(b"health-check", _HealthCheck(lambda: server.isReady))
+    healthCheck = healthAnswer(server)
+    healthCheck.isLeaf = True
+    root.putChild(b"health-check", healthCheck)
     site = Site(_Front(server, root))
     site.displayTracebacks = False
     server.httpServer = site

@@ -73,11 +73,10 @@ class Wire:
         if not isBinary:
             return self.decodeText(payload)
         limit = self._maxDepth
-        isText = self.isJSON
-        if limit and isText and isTextDeeper(payload, limit):
+        if self.isJSON and limit and isTextDeeper(payload, limit):
             raise TooDeep
         value = self.codec.decode(payload)
-        if limit and not isText and isDeeper(value, limit):
+        if not self.isJSON and limit and isDeeper(value, limit):
             raise TooDeep
         return value
 

@@ -85,7 +85,7 @@ class ReceivingSocket(MiddlewareSocket):
         ):
             self._receive(payload, isBinary)
             return
-        # The same with fewer steps, where nothing can come between a message and its packet.
+        # The same in fewer steps, where nothing can come between a message and its packet.
         self.lastHeard = self._seconds()
         self.inboundReceivedMessageCount += 1
         try:
@@ -93,28 +93,6 @@ class ReceivingSocket(MiddlewareSocket):
             if packet.__class__ is dict and self._deliverAtOnce(packet, payload):
                 return
             waiting = self._takePacket(packet, payload, False)
-        except Exception as error:
-            self._messageFailed(error)
-            return
-        if waiting is not None:
-            self._inbound.waitFor(waiting)
-
-    def _receive(self, payload: bytes, isBinary: bool) -> None:
-        """
-        Take a message, whatever comes between it and its packet.
-        """
-        self.lastHeard = self._seconds()
-        if self._isInputClosed:
-            return
-        self.inboundReceivedMessageCount += 1
-        if self._inbound.queue is not None:
-            self._queueMessage(payload, isBinary)
-            return
-        try:
-            if INBOUND_RAW in self.server.middleware:
-                waiting = self._askRawMiddleware(payload, isBinary)
-            else:
-                waiting = self._takeMessage(payload, isBinary)
         except Exception as error:
             self._messageFailed(error)
             return
@@ -221,6 +199,9 @@ class ReceivingSocket(MiddlewareSocket):
         return self._takePacket(packet, payload, isBinary)
 
     def _takePacket(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
+        """
+        Take in hand what a message has turned out to be.
+        """
         if packet.__class__ is list:
             self._checkBatch(len(packet))
             return self._batchReceived(iter(packet), payload, isBinary)

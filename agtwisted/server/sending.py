@@ -57,13 +57,13 @@ class SendingSocket(ReceivingSocket):
         batching = self._batching
         if (
             (batching is not None and batching.isBuffering)
-            or self._outbound.queue is not None
+            or self._outbound.isWaiting
             or self._outboundPacketStream is not None
             or OUTBOUND in self.server.middleware
         ):
             self._transmit("#publish", publication.packet["data"])
         elif self._transport.isPlain:
-            self._outbox.append(publication.finished or publication.frame)
+            self._outbox.append(publication.frame)
         else:
             self._outbox.append(self._transport.frame(*publication.message))
 

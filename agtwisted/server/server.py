@@ -46,6 +46,7 @@ from agtwisted.server.stalls import StallWatch
 from agtwisted.server.statistics import statistics
 from agtwisted.server.throttling import ThrottledServerSocket
 from agtwisted.server.tokenexpiry import expiryFor
+from agtwisted.sockets.flow import lowWaterOf
 from agtwisted.sockets.punctual import Timers, timersOf
 from agtwisted.sockets.socket import CLOSED
 from agtwisted.sockets.wheel import Wheel
@@ -144,7 +145,7 @@ class AGServer(AsyncStreamEmitter):
         self.pendingClients: dict[str, AGServerSocket] = {}
         self.isReady = False
         #: With so few values waiting for a consumer, nobody has to look closer.
-        self.fewWaiting = given.inboundHighWaterMark // 4
+        self.fewWaiting = lowWaterOf(given.inboundHighWaterMark)
         self._started: Deferred[list[Failure]] | None = None
         self._isWatchingBroker = False
         self.startedAt: float | None = None

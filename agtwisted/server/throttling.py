@@ -50,11 +50,11 @@ class Throttled(AGServerSocket):
             self._inbound.waitFor(self._nextToken())
         super().messageReceived(payload, isBinary)
 
-    def _processMessage(self, payload: bytes, isBinary: bool) -> Waiting:
-        # It comes out of the queue: only what has not waited has its token.
+    def _processWaited(self, payload: bytes, isBinary: bool) -> Waiting:
+        # Only what has not waited has its token.
         if self.state == CLOSED or self._bucket.take():
-            return super()._processMessage(payload, isBinary)
-        return self._nextToken().addCallback(lambda _: self._processMessage(payload, isBinary))
+            return super()._processWaited(payload, isBinary)
+        return self._nextToken().addCallback(lambda _: self._processWaited(payload, isBinary))
 
     def _checkBatch(self, length: int) -> None:
         super()._checkBatch(length)

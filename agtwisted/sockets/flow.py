@@ -27,6 +27,13 @@ _YIELDING = _CONSUMERS | _CALLS
 _PATIENCE = 16
 
 
+def lowWaterOf(highWater: int) -> int:
+    """
+    @return: how few messages may wait when reading goes on that stopped above C{highWater} of them.
+    """
+    return highWater // 4
+
+
 class InboundFlow:
     """
     Decides whether a socket's transport is read.
@@ -51,12 +58,12 @@ class InboundFlow:
     def __init__(self, transport: Any, highWater: int, highWaterBytes: int) -> None:
         """
         @param transport: an L{agtwisted.interfaces.ITransport}.
-        @param highWater: messages that may wait; at a quarter of it reading goes on.
+        @param highWater: messages that may wait.
         @param highWaterBytes: bytes that may wait.
         """
         self.isPaused = False
         self.highWater = highWater
-        self.lowWater = highWater // 4
+        self.lowWater = lowWaterOf(highWater)
         self.highWaterBytes = highWaterBytes
         self._transport = transport
         self._reasons = 0

@@ -44,6 +44,7 @@ class AGRequest:
         if self.sent:
             raise self._sentError()
         self.sent = True
+        # As callSettled, without the call: this is the way of nearly every answer.
         socket = self.socket
         socket.unansweredCount -= 1
         if data is NO_DATA:
@@ -66,10 +67,8 @@ class AGRequest:
         if self.sent:
             raise self._sentError()
         self.sent = True
-        self.socket.unansweredCount -= 1
         self.socket.sendObject({"rid": self.id, "error": dehydrateError(error)})
-        if self.socket.unansweredCount == self.socket.answersAwaited:
-            self.socket.enoughAnswered()
+        self.socket.callSettled()
 
     def _sentError(self) -> InvalidActionError:
         return InvalidActionError(f"Response to request {self.id} has already been sent")
@@ -88,9 +87,7 @@ class WatchedRequest(AGRequest):
         Nobody has the call any more.
         """
         if not self.sent:
-            self.socket.unansweredCount -= 1
-            if self.socket.unansweredCount == self.socket.answersAwaited:
-                self.socket.enoughAnswered()
+            self.socket.callSettled()
 
 
 class NullReply:

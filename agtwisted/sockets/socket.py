@@ -66,6 +66,14 @@ class AGSocket(CallingSocket):
         As many calls have been answered as were awaited.
         """
 
+    def callSettled(self) -> None:
+        """
+        A call of the other side is not unanswered any more.
+        """
+        self.unansweredCount -= 1
+        if self.unansweredCount == self.answersAwaited:
+            self.enoughAnswered()
+
     def _processMessage(self, payload: bytes, isBinary: bool) -> Waiting:
         raise NotImplementedError
 
@@ -96,6 +104,9 @@ class AGSocket(CallingSocket):
         """
         Take a message: process it now, or behind those that have to wait.
         """
+        self._receive(payload, isBinary)
+
+    def _receive(self, payload: bytes, isBinary: bool) -> None:
         self.lastHeard = self._seconds()
         if self._isInputClosed:
             return
@@ -120,6 +131,12 @@ class AGSocket(CallingSocket):
         self._unprocessedCount -= 1
         self._queuedBytes -= len(payload)
         self.inboundFlow().queueChanged(len(self._inbound), self._queuedBytes)
+        return self._processWaited(payload, isBinary)
+
+    def _processWaited(self, payload: bytes, isBinary: bool) -> Waiting:
+        """
+        Process a message that had to wait.
+        """
         return self._processMessage(payload, isBinary)
 
     def written(self, stream: WritableConsumableStream[Any], backlog: int, size: int = 0) -> None:

@@ -107,13 +107,8 @@ class HeldResponse(Response):
         Nobody will answer any more.
         """
         if not self.sent:
-            self._settled()
+            self._socket.callSettled()
 
     def _send(self, packet: dict[str, Any], data: object, options: object) -> None:
         super()._send(packet, data, options)
-        self._settled()
-
-    def _settled(self) -> None:
-        self._socket.unansweredCount -= 1
-        if self._socket.unansweredCount == self._socket.answersAwaited:
-            self._socket.enoughAnswered()
+        self._socket.callSettled()

@@ -143,9 +143,9 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
             self._packetTaken(packet, payload, isBinary)
         return None
 
-    def _processMessage(self, payload: bytes, isBinary: bool) -> Waiting:
-        # It has waited, and the connection may have ended meanwhile: then nobody hears of it any more.
-        return None if self.state == CLOSED else super()._processMessage(payload, isBinary)
+    def _processWaited(self, payload: bytes, isBinary: bool) -> Waiting:
+        # The connection may have ended meanwhile: then nobody hears of it any more.
+        return None if self.state == CLOSED else super()._processWaited(payload, isBinary)
 
     def _calledBackAtOnce(self, packet: dict[str, Any]) -> bool:
         """

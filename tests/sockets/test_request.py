@@ -29,6 +29,12 @@ class Socket:
         self.sent.append(packet)
         return True
 
+    def callSettled(self) -> None:
+        """
+        Count a call as answered.
+        """
+        self.unansweredCount -= 1
+
 
 class RequestTests(SynchronousTestCase):
     """

@@ -56,6 +56,10 @@ CLAIMS: _Schema = dict.fromkeys(("iat", "exp", "nbf"), (isNumber, "should be a n
 
 
 def validate(schema: _Schema, values: dict[str, Any], what: str, allowUnknown: bool) -> None:
+    """
+    @param what: what the values are, for the error.
+    @raise TokenError: a value is none that its name may have, or a name is not known and has to be.
+    """
     for name, value in values.items():
         if name not in schema:
             if allowUnknown:
