@@ -6,6 +6,8 @@ const http = require('http');
 const readline = require('readline');
 const {attach} = require('socketcluster-server');
 
+const {Gate} = require('./gate');
+
 const SERVER_EVENTS = [
   'error', 'warning', 'handshake', 'connectionAbort', 'connection', 'disconnection', 'closure', 'subscription',
   'unsubscription', 'authentication', 'deauthentication', 'authenticationStateChange', 'badSocketAuthToken'
@@ -64,10 +66,11 @@ async function follow(stream, handle) {
 }
 
 class Application {
-  constructor(server, setup, log) {
+  constructor(server, setup, log, gate) {
     this.server = server;
     this.setup = setup;
     this.log = log;
+    this.gate = gate;
     for (const name of SERVER_EVENTS) {
       follow(server.listener(name), (event) => log.push({server: name, ...view(event)}));
     }
@@ -78,14 +81,19 @@ class Application {
     for (const channel of setup.watch || []) {
       follow(server.exchange.subscribe(channel), (data) => log.push({exchange: channel, data}));
     }
-    if (setup.slowUnsubscribe != null) {
+    if (setup.holdUnsubscribe) {
       const broker = server.brokerEngine;
       const original = broker.unsubscribeSocket;
       broker.unsubscribeSocket = async (socket, channel) => {
-        await sleep(setup.slowUnsubscribe);
+        await this.held();
         return original.call(broker, socket, channel);
       };
     }
+  }
+
+  // Wait for the script.
+  held() {
+    return new Promise((resolve) => this.gate.hold(resolve));
   }
 
   async judge(line, rules, stream) {
@@ -111,6 +119,9 @@ class Application {
         (candidate.name == null || candidate.name === name)) || {};
       if (rule.delay) {
         await sleep(rule.delay);
+      }
+      if (rule.hold) {
+        await this.held();
       }
       if (rule.setAuthToken) {
         try {
@@ -166,7 +177,7 @@ class Application {
 
   async answer(handle, socket, request) {
     try {
-      await handle(socket, request, this.server);
+      await handle(socket, request, this.server, this);
     } catch (error) {
       if (request.sent) {
         this.log.push({refused: describe(error)});
@@ -189,6 +200,10 @@ const PROCEDURES = {
   slow: async (socket, request) => {
     await sleep(request.data);
     request.end('slow');
+  },
+  held: async (socket, request, server, application) => {
+    await application.held();
+    request.end('held');
   },
   login: async (socket, request) => {
     await socket.setAuthToken(request.data.token, request.data.options);
@@ -318,10 +333,12 @@ const COMMANDS = {
     });
     const server = attach(httpServer, options);
     const log = [];
-    new Application(server, app, log);
-    const number = servers.push({server, log}) - 1;
+    const gate = new Gate();
+    new Application(server, app, log, gate);
+    const number = servers.push({server, log, gate}) - 1;
     httpServer.listen(0, '127.0.0.1', () => reply({server: number, port: httpServer.address().port}));
   },
+  release: ({server}, reply) => servers[server].gate.release(() => reply({})),
   log: ({server}, reply) => reply({log: servers[server].log}),
   faults: (command, reply) => reply({faults})
 };

@@ -20,6 +20,8 @@ from twisted.python.failure import Failure
 
 from agtwisted import listen
 
+from .gate import Gate
+
 reactor: Any = installedReactor
 
 SERVER_EVENTS = (
@@ -131,10 +133,11 @@ async def follow(stream: AsyncIterable[Any], handle: Callable[[Any], Any]) -> No
 class Application:
     """What every server of this process does with its sockets."""
 
-    def __init__(self, server: Any, setup: dict[str, Any], log: list[Any]) -> None:
+    def __init__(self, server: Any, setup: dict[str, Any], log: list[Any], gate: Gate) -> None:
         self.server = server
         self.setup = setup
         self.log = log
+        self.gate = gate
         for name in SERVER_EVENTS:
             self.watch(server.listener(name), "server", name)
         start(follow(server.listener(setup.get("serveFrom", "handshake")), lambda event: self.serve(event.socket)))
@@ -142,8 +145,8 @@ class Application:
             server.setMiddleware(line, self.judgeOf(line, rules))
         for channel in setup.get("watch", ()):
             start(follow(server.exchange.subscribe(channel), self.publicationLogger(channel)))
-        if "slowUnsubscribe" in setup:
-            self.slowDown(server.brokerEngine, setup["slowUnsubscribe"])
+        if setup.get("holdUnsubscribe"):
+            self.slowDown(server.brokerEngine)
 
     def watch(self, stream: AsyncIterable[Any], owner: str, name: str) -> None:
         """Log every event of a stream."""
@@ -153,12 +156,18 @@ class Application:
         """Make a function that logs publications of one channel."""
         return lambda data: self.log.append({"exchange": channel, "data": data})
 
-    def slowDown(self, broker: Any, milliseconds: float) -> None:
+    def held(self) -> Deferred[None]:
+        """Wait for the script."""
+        result: Deferred[None] = Deferred()
+        self.gate.hold(lambda: result.callback(None))
+        return result
+
+    def slowDown(self, broker: Any) -> None:
         """Make unsubscribing take a while."""
         original = broker.unsubscribeSocket
 
         async def unsubscribeSocket(socket: Any, channel: str) -> None:
-            await sleep(milliseconds)
+            await self.held()
             await original(socket, channel)
 
         broker.unsubscribeSocket = unsubscribeSocket
@@ -182,6 +191,8 @@ class Application:
         rule = next(fitting, {})
         if rule.get("delay"):
             await sleep(rule["delay"])
+        if rule.get("hold"):
+            await self.held()
         if "setAuthToken" in rule:
             try:
                 await action.socket.setAuthToken(rule["setAuthToken"])
@@ -226,6 +237,7 @@ class Application:
             self.watch(socket.listener(name), "socket", name)
         for name, handle in PROCEDURES.items():
             start(follow(socket.procedure(name), self.answerer(handle, socket)))
+        start(follow(socket.procedure("held"), lambda request: start(self.answerWhenReleased(request))))
         for name in self.setup.get("names", ()):
             self.offerName(socket, name)
         start(follow(socket.receiver("echo"), lambda data: socket.transmit("echo", data)))
@@ -248,6 +260,11 @@ class Application:
     def answerer(self, handle: Callable[[Any, Any, Any], Awaitable[None]], socket: Any) -> Callable[[Any], None]:
         """Make the function that serves one procedure of one socket."""
         return lambda request: start(self.answer(handle, socket, request))
+
+    async def answerWhenReleased(self, request: Any) -> None:
+        """Serve C{held}: answer when the script says so."""
+        await self.held()
+        request.end("held")
 
     async def answer(self, handle: Callable[[Any, Any, Any], Awaitable[None]], socket: Any, request: Any) -> None:
         """Run a procedure; its exception is the answer, if there was none yet."""
@@ -469,6 +486,7 @@ class Control(LineReceiver):
 
     def __init__(self) -> None:
         self.logs: list[list[Any]] = []
+        self.gates: list[Gate] = []
 
     def lineReceived(self, line: bytes) -> None:
         """Carry out a command and reply with its result or how it failed."""
@@ -486,9 +504,17 @@ class Control(LineReceiver):
         """Start a server."""
         server = await listen("tcp:0:interface=127.0.0.1", reactor=reactor, **command["options"])
         log: list[Any] = []
-        Application(server, command["app"], log)
+        self.gates.append(Gate())
+        Application(server, command["app"], log, self.gates[-1])
         self.logs.append(log)
         return {"server": len(self.logs) - 1, "port": server.sourcePort}
+
+    async def command_release(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Open the gate of one server."""
+        opened: Deferred[None] = Deferred()
+        self.gates[command["server"]].release(lambda: opened.callback(None))
+        await opened
+        return {}
 
     async def command_log(self, command: dict[str, Any]) -> dict[str, Any]:
         """What the application of one server has seen."""

@@ -83,6 +83,11 @@ def pause(milliseconds: int, client: str = "a") -> Step:
     return Step("pause", (milliseconds,), client)
 
 
+def release() -> Step:
+    """Let the server go on with what it holds back, once it does; what comes there later is not held back any more."""
+    return Step("release")
+
+
 def close(code: int | None = None, reason: str | bytes = "", client: str = "a") -> Step:
     """Send a close frame and wait for the end of the connection."""
     return Step("close", (code, reason.encode() if isinstance(reason, str) else reason), client)

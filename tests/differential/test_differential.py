@@ -4,73 +4,22 @@ Plays every script to the Node server and to agtwisted, all in one run, and comp
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from .comparing import verdict
 from .deliberate import DELIBERATE
 from .harness import startNode, startPython
-from .player import Side, playAll
+from .performance import Performance, nameOf
 from .scripts import SCRIPTS
-from .steps import Script
-
-
-class Performance:
-    """The one run that all tests share; it is over, processes included, before the first test ends."""
-
-    def __init__(self) -> None:
-        self._outcome: dict[str, list[Any]] | Failure | None = None
-
-    def whenPlayed(self) -> Deferred[dict[str, list[Any]]]:
-        """Play everything when asked for the first time."""
-        result: Deferred[dict[str, list[Any]]] = Deferred()
-        if self._outcome is None:
-            return self._play()
-        result.callback(self._outcome)
-        return result
-
-    def _play(self) -> Deferred[dict[str, list[Any]]]:
-        def keep(outcome: Any) -> Any:
-            self._outcome = outcome
-            return outcome
-
-        try:
-            sides = [Side(reactor, startNode, True), Side(reactor, startPython, False)]
-        except Exception:
-            self._outcome = Failure()
-            return self.whenPlayed()
-        return playAll(reactor, sides, SCRIPTS).addBoth(keep)
-
-
-performance = Performance()
 
 
 class DifferentialTests(TestCase):
     """agtwisted answers as the reference does, or as was decided."""
 
-    timeout = 240
+    timeout = 500
 
 
-def _makeTest(script: Script) -> Callable[[DifferentialTests], Deferred[None]]:
-    def test(self: DifferentialTests) -> Deferred[None]:
-        def check(outcomes: dict[str, list[Any]]) -> None:
-            problem = verdict(script, *outcomes[script.name])
-            if problem is not None:
-                self.fail(f"{script.name}\n{problem}")
-
-        return performance.whenPlayed().addCallback(check)
-
-    test.__doc__ = f"The answers to the script {script.name} are the reference's, or those that were decided."
-    return test
-
-
-for _script in SCRIPTS:
-    setattr(DifferentialTests, "test_" + _script.name.replace("-", "_").replace(".", "_"), _makeTest(_script))
+Performance(startNode, startPython, SCRIPTS, verdict).addTests(DifferentialTests)
 
 
 class ScriptTests(SynchronousTestCase):
@@ -78,7 +27,7 @@ class ScriptTests(SynchronousTestCase):
 
     def test_names(self) -> None:
         """Every script has a name of its own, also as the name of a test."""
-        names = [script.name.replace("-", "_").replace(".", "_") for script in SCRIPTS]
+        names = [nameOf(script) for script in SCRIPTS]
         self.assertEqual(sorted(set(names)), sorted(names))
 
     def test_deliberate(self) -> None:

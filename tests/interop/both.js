@@ -117,7 +117,7 @@ async function talk(clients) {
 }
 
 async function pingsPass(t, clients) {
-  await t.quiet(2500);
+  await t.quiet(4500);
   for (let each of clients) {
     assert.equal(each.client.state, 'open');
     assert.deepEqual(each.log.all('error'), []);
@@ -129,7 +129,7 @@ async function pingsPass(t, clients) {
   assert.equal(old[0].log.all('message').filter((message) => message === '#1').length > 4, true);
 }
 
-const AUTO = { protocolVersion: 'auto', pingInterval: 400, pingTimeout: 2000 };
+const AUTO = { protocolVersion: 'auto', pingInterval: 400, pingTimeout: 4000 };
 const RECONNECTING = { autoReconnect: true, autoReconnectOptions: { initialDelay: 30, randomness: 20, multiplier: 1 } };
 
 async function fiftyOfEach(t) {
@@ -161,7 +161,7 @@ async function fiftyOfEachReconnect(t) {
 }
 
 async function silentOnesAreClosed(t) {
-  let server = await t.serve({ options: { ...AUTO, pingInterval: 100, pingTimeout: 600 } });
+  let server = await t.serve({ options: { ...AUTO, pingInterval: 100, pingTimeout: 2500 } });
   let clients = [t.add(Old, server), t.add(New, server)];
   await Promise.all(clients.map((each) => each.log.wait('connect')));
   await t.quiet(300);
@@ -173,7 +173,7 @@ async function silentOnesAreClosed(t) {
 }
 
 async function silentFromTheStart(t) {
-  let server = await t.serve({ options: { ...AUTO, pingInterval: 100, pingTimeout: 600 } });
+  let server = await t.serve({ options: { ...AUTO, pingInterval: 100, pingTimeout: 2500 } });
   for (let Kind of [Old, New]) {
     let client = t.add(Kind, server);
     client.log.until('connected', () => client.log.all('connect').length).then(() => (client.client.transport.socket.send = () => {}));
@@ -194,7 +194,7 @@ async function pathOfItsOwn(t) {
   let clients = [t.add(Old, server, { path: '/old/' }), t.add(New, server)];
   await Promise.all(clients.map((each) => each.log.wait('connect')));
   await talk(clients);
-  await t.quiet(2500);
+  await t.quiet(4500);
   for (let each of clients) assert.deepEqual([each.client.state, each.log.all('raw')], ['open', []]);
 }
 
@@ -215,7 +215,7 @@ async function callbackServerWithPath(t) {
   let clients = [t.add(Old, server, { path: '/old/' }), t.add(New, server)];
   await Promise.all(clients.map((each) => each.log.wait('connect')));
   await talk(clients);
-  await t.quiet(2500);
+  await t.quiet(4500);
   for (let each of clients) assert.deepEqual([each.client.state, each.log.all('raw')], ['open', []]);
 }
 

@@ -4,7 +4,7 @@
 
 const readline = require('node:readline');
 
-const SCENARIO_TIMEOUT = 12000;
+const SCENARIO_TIMEOUT = 40000;
 const QUIET = 120;
 
 // The events of one server or client in the order in which they were seen.
@@ -207,6 +207,12 @@ class Scenario {
   // Let everything happen that is already under way inside this process, as listeners are woken a little later.
   async settle() {
     for (let round = 0; round < 3; round++) await new Promise(setImmediate);
+  }
+
+  // Let everything happen that the server and its client have done so far: what came before an answer is consumed after it.
+  async passed(client) {
+    await this.invoke(client, 'nothing');
+    await this.settle();
   }
 
   pending() {

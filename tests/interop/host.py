@@ -26,7 +26,7 @@ log = Logger()
 
 HERE = Path(__file__).parent
 #: Seconds after which a run is ended by force.
-TIMEOUT = 150.0
+TIMEOUT = 300.0
 
 
 class PythonHost:
@@ -89,14 +89,15 @@ class PythonHost:
     async def _startVersion14(self, plan: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
         from agtwisted import SCServer
         from tests.interop.listening import WAYS
-        from tests.interop.version14 import Reports, setUp
+        from tests.interop.version14 import Held, Reports, setUp
 
         self._lastKey += 1
-        key = self._applications[self._lastKey] = self._lastKey
+        key = self._lastKey
+        held = self._applications[key] = Held()
         reports = Reports(lambda name, data: self._report({"key": key, "name": name, "data": data}))
         options["serverType"] = SCServer
         port, self._stops[key] = await WAYS["python"](
-            self._reactor, plan["port"], options, lambda server: setUp(server, plan["app"], reports)
+            self._reactor, plan["port"], options, lambda server: setUp(server, plan["app"], reports, held)
         )
         return {"key": key, "port": port, "secure": False}
 

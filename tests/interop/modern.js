@@ -39,6 +39,7 @@ class ModernScenario extends Scenario {
   async loggedIn(server, claims, options) {
     let client = await this.connected(server, options);
     await client.invoke('login', claims);
+    await this.settle();
     return client;
   }
 
@@ -51,6 +52,10 @@ class ModernScenario extends Scenario {
       this.log(client).add('published', { channel: channelName, data });
     });
     return messages;
+  }
+
+  invoke(client, ...args) {
+    return client.invoke(...args);
   }
 
   // Serve a procedure on the client.

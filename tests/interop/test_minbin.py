@@ -139,7 +139,7 @@ class MinBinTests(TestCase):
     The client plays its story, C{minbin.js}, in a Node process of its own.
     """
 
-    timeout = 60
+    timeout = 180
 
     async def play(self, client: int, codec: int, spoken: int, pings: list[Any], **options: Any) -> None:
         """

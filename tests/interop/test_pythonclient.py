@@ -42,7 +42,7 @@ class PythonClientTests(TestCase):
     The client runs in a process of its own, as it blocks.
     """
 
-    timeout = 30
+    timeout = 120
 
     async def play(self, protocolVersion: int) -> None:
         """

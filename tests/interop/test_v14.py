@@ -121,7 +121,7 @@ class PythonClientTests(TestCase):
     Python's C{socketclusterclient}, as it comes from PyPI, in its own version of the protocol.
     """
 
-    timeout = 30
+    timeout = 120
 
     def serve(self, socket: Any) -> None:
         """

@@ -89,22 +89,26 @@ class CallbackScenario extends Scenario {
 class NodeHost {
   constructor() {
     this.servers = new Map();
+    this.gates = new Map();
   }
 
   start({ options, app, port }, onReport) {
     let { attach } = require('sc14server');
     let { Application } = require('../differential/v14/application');
+    let { Gate } = require('../differential/gate');
     let httpServer = http.createServer();
     let sockets = new Set();
     httpServer.on('connection', (socket) => sockets.add(socket) && socket.on('close', () => sockets.delete(socket)));
     let server = attach(httpServer, { ...options });
+    let gate = new Gate();
     new Application(server, app, { push: (entry) => {
       if (entry.server) onReport(entry.server, entry.values);
       else if (entry.socket) onReport(`socket.${entry.socket}`, entry.values);
       else onReport(entry.middleware ? 'action' : 'other', entry);
-    } });
+    } }, gate);
     return new Promise((resolve) => httpServer.listen(port, '127.0.0.1', () => {
       let key = httpServer.address().port;
+      this.gates.set(key, gate);
       this.servers.set(key, () => new Promise((stopped) => {
         httpServer.close(stopped);
         for (let socket of sockets) socket.destroy();
@@ -112,6 +116,11 @@ class NodeHost {
       }));
       resolve({ key, port: key });
     }));
+  }
+
+  // The one command: let the application go on with what it holds back.
+  call(key, name) {
+    return new Promise((resolve) => this.gates.get(key)[name](resolve));
   }
 
   stop(key) {

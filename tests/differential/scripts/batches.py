@@ -78,13 +78,13 @@ SCRIPTS += [
     ),
     Script(
         "batch-on-handshake-ends",
-        [hello(), pause(3500), send(invoke("echo", 1, 2), invoke("echo", 2, 3)), wait(3)],
+        [hello(), wait(1), pause(2500), send(invoke("echo", 1, 2), invoke("echo", 2, 3)), wait(3)],
         ON_HANDSHAKE,
         pipelined=True,
     ),
     Script(
         "batch-on-handshake-nothing-to-send",
-        [hello(), pause(3500), settle(), send(ECHO), wait(2)],
+        [hello(), wait(1), pause(2500), settle(), send(ECHO), wait(2)],
         ON_HANDSHAKE,
         pipelined=True,
     ),

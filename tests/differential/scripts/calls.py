@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..steps import Script, close, drop, hello, invoke, raw, send, settle, transmit, wait
+from ..steps import Script, close, drop, hello, invoke, raw, release, send, settle, transmit, wait
 from .values import ECHO, VALUES, packet
 
 SCRIPTS: list[Script] = []
@@ -67,7 +67,7 @@ for version in (1, 2):
                 f"call-from-server-response-{name}-v{version}",
                 [
                     hello(),
-                    send(invoke("call", {"event": "ask", "data": 1, "ackTimeout": 1200})),
+                    send(invoke("call", {"event": "ask", "data": 1, "ackTimeout": 3000})),
                     wait(2),
                     send(response, ECHO),
                     wait(4),
@@ -82,7 +82,7 @@ for version in (1, 2):
         Script(f"call-answered-twice-v{version}", [hello(), send(invoke("twice"), ECHO)], options, events=True),
         Script(
             f"call-later-answers-do-not-wait-v{version}",
-            [hello(), send(invoke("slow", 150, 2), invoke("echo", 1, 3)), wait(3)],
+            [hello(), send(invoke("held", cid=2), invoke("echo", 1, 3)), wait(2), release(), wait(3)],
             options,
         ),
         Script(f"call-same-cid-twice-v{version}", [hello(), send(invoke("echo", 1, 2), invoke("echo", 2, 2))], options),
@@ -152,7 +152,7 @@ SCRIPTS += [
         [hello(), send(invoke("call", {"event": "ask", "data": 1})), wait(2), close(4321, "bye")],
         events=True,
     ),
-    Script("call-pending-while-connection-drops", [hello(), send(invoke("slow", 2000)), settle(), drop()]),
+    Script("call-pending-while-connection-drops", [hello(), send(invoke("held")), settle(), drop(), release()]),
     Script(
         "response-unasked",
         [hello(), send({"rid": 1}, {"rid": 99, "data": 1}, {"rid": 5, "error": {"message": "x"}}, ECHO)],

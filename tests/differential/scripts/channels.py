@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..steps import Script, Step, close, connect, drop, hello, invoke, pause, send, settle, transmit, wait
+from ..steps import Script, Step, close, connect, drop, hello, invoke, release, send, settle, transmit, wait
 from .values import ECHO, VALUES, packet
 
 
@@ -236,17 +236,23 @@ SCRIPTS += [
             send(subscribe("a"), subscribe("b", 3)),
             wait(3),
             close(4000, ""),
-            pause(300),
-            send(invoke("slow", 600), client="b"),
-            wait(2, "b"),
+            settle("b"),
+            release(),
+            settle("b"),
         ],
-        app={"slowUnsubscribe": 100},
+        app={"holdUnsubscribe": True},
         events=True,
     ),
     Script(
         "channel-slow-unsubscribe",
-        [hello(), send(subscribe("a"), invoke("#unsubscribe", "a", 3), publish("a", 1, 4), ECHO), wait(5)],
-        app={"slowUnsubscribe": 100, "publishOnUnsubscribe": True},
+        [
+            hello(),
+            send(subscribe("a"), invoke("#unsubscribe", "a", 3), publish("a", 1, 4), ECHO),
+            settle(),
+            release(),
+            wait(5),
+        ],
+        app={"holdUnsubscribe": True, "publishOnUnsubscribe": True},
         events=True,
     ),
     Script(

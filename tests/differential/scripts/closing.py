@@ -4,7 +4,7 @@ How connections end, from either side.
 
 from __future__ import annotations
 
-from ..steps import Script, close, drop, hello, invoke, send, settle, transmit, wait
+from ..steps import Script, close, drop, hello, invoke, release, send, settle, transmit, wait
 from .channels import subscribe
 
 CODES = [
@@ -81,7 +81,7 @@ SCRIPTS += [
     ),
     Script("close-client-before-anything", [close(1000)], events=True),
     Script("close-client-drops-before-handshake", [settle(), drop()], events=True),
-    Script("close-client-call-pending", [hello(), send(invoke("slow", 2000)), settle(), close(4444, "x")]),
+    Script("close-client-call-pending", [hello(), send(invoke("held")), settle(), close(4444, "x"), release()]),
     Script(
         "close-server-reason-long", [hello(), send(invoke("disconnect", {"code": 4100, "reason": "r" * 123})), settle()]
     ),

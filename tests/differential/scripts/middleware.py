@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..steps import Script, close, connect, hello, invoke, send, settle, transmit, wait
+from ..steps import Script, close, connect, hello, invoke, release, send, settle, transmit, wait
 from .channels import publish, subscribe
 from .tokens import GOOD, token
 from .values import ECHO, VALUES
@@ -61,9 +61,9 @@ for kind, (line, steps) in ACTIONS.items():
             ),
             Script(
                 f"middleware-{kind}-delay-v{version}",
-                [hello(), *steps, wait(ANSWERS[kind])],
+                [hello(), *steps, settle(), release(), wait(ANSWERS[kind])],
                 options,
-                {"middleware": {line: rules(kind, delay=300)}},
+                {"middleware": {line: rules(kind, hold=True)}},
             ),
         ]
     for name, block in BLOCKS.items():
@@ -137,14 +137,14 @@ SCRIPTS += [
     ),
     Script(
         "middleware-handshake-delay",
-        [hello(), send(ECHO), wait(2)],
-        app={"middleware": {"handshake": rules("handshakeSC", delay=80) + rules("handshakeWS", delay=80)}},
+        [hello(), send(ECHO), settle(), release(), wait(2)],
+        app={"middleware": {"handshake": rules("handshakeSC", hold=True) + rules("handshakeWS", delay=80)}},
         events=True,
     ),
     Script(
         "middleware-handshake-closed-meanwhile",
-        [hello(), close(4444, "impatient"), connect("b"), hello(client="b"), wait(1, "b")],
-        app={"middleware": {"handshake": rules("handshakeSC", delay=150)}},
+        [hello(), close(4444, "impatient"), connect("b"), hello(client="b"), settle("b"), release(), wait(1, "b")],
+        app={"middleware": {"handshake": rules("handshakeSC", hold=True)}},
     ),
     Script(
         "middleware-handshake-token-too-early",
@@ -183,8 +183,14 @@ SCRIPTS += [
     ),
     Script(
         "middleware-order-kept",
-        [hello(), send(subscribe("a"), publish("a", 1), invoke("echo", 1, 4), transmit("echo", 2)), wait(5)],
-        app={"middleware": {"inbound": rules("subscribe", delay=100)}},
+        [
+            hello(),
+            send(subscribe("a"), publish("a", 1), invoke("echo", 1, 4), transmit("echo", 2)),
+            settle(),
+            release(),
+            wait(5),
+        ],
+        app={"middleware": {"inbound": rules("subscribe", hold=True)}},
         events=True,
     ),
     Script(
@@ -198,9 +204,10 @@ SCRIPTS += [
             send(invoke("slow", 1)),
             send(invoke("echo", 1), client="b"),
             wait(2, "b"),
+            release(),
             wait(2),
         ],
-        app={"middleware": {"inbound": [{"type": "invoke", "name": "slow", "delay": 300}]}},
+        app={"middleware": {"inbound": [{"type": "invoke", "name": "slow", "hold": True}]}},
     ),
     Script(
         "middleware-batch-blocked-inside",
@@ -279,11 +286,13 @@ SCRIPTS += [
             send(subscribe("a")),
             wait(2),
             send(publish("a", 1), invoke("tell", {"event": "x"}, 4)),
-            wait(4),
+            settle(),
             send(ECHO),
+            settle(),
+            release(),
             wait(7),
         ],
-        app={"middleware": {"outbound": rules("publishOut", delay=900)}},
+        app={"middleware": {"outbound": rules("publishOut", hold=True)}},
     ),
     Script(
         "middleware-token-expired",

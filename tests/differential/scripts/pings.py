@@ -24,19 +24,19 @@ def often(step: Any, times: int, milliseconds: int) -> list[Any]:
 for version, pong in PONGS.items():
     extra = {"protocolVersion": version}
     SCRIPTS += [
-        Script(f"ping-sent-v{version}", [hello(), wait(2)], {"pingInterval": 1200, **extra}),
+        Script(f"ping-sent-v{version}", [hello(), wait(2)], {"pingInterval": 3000, **extra}),
         Script(f"ping-before-handshake-v{version}", [wait(1), hello()], {"pingInterval": 80, **extra}),
         Script(
             f"ping-silent-peer-v{version}",
             [hello(), ended()],
-            {"pingInterval": 10000, "pingTimeout": 3000, **extra},
+            {"pingInterval": 20000, "pingTimeout": 4000, **extra},
             events=True,
         ),
-        Script(f"ping-unanswered-v{version}", [hello(), ended()], {"pingInterval": 1200, "pingTimeout": 3000, **extra}),
+        Script(f"ping-unanswered-v{version}", [hello(), ended()], {"pingInterval": 3000, "pingTimeout": 7000, **extra}),
         Script(
             f"ping-answered-v{version}",
             [hello(), *often(raw(pong), 8, 700), send(ECHO)],
-            {"pingInterval": 200, "pingTimeout": 5000, **extra},
+            {"pingInterval": 2500, "pingTimeout": 5000, **extra},
             events=True,
         ),
         Script(
@@ -63,6 +63,6 @@ SCRIPTS += [
     Script(
         "ping-websocket-pings-do-not-count",
         [hello(), settle(), settle(), ended()],
-        {"pingInterval": 10000, "pingTimeout": 3000},
+        {"pingInterval": 20000, "pingTimeout": 4000},
     ),
 ]

@@ -288,7 +288,7 @@ SCRIPTS += [
     Script("token-algorithms-listed-bad", [hello(token=TOKENS["hs512"])], {"authVerifyAlgorithms": ["HS256"]}),
     Script(
         "token-expired-on-pong",
-        [hello(), send(invoke("login", SHORT)), wait(3), pause(2200), settle(), send(transmit("x"))],
-        {"pingInterval": 500},
+        [hello(), send(invoke("login", SHORT)), wait(3), pause(2200), wait(4), settle(), send(transmit("x"))],
+        {"pingInterval": 3000},
     ),
 ]

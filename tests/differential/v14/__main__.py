@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from fnmatch import fnmatch
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred
@@ -36,10 +37,11 @@ async def run(reactor: Any, arguments: argparse.Namespace) -> None:
         print("\n".join(script.name for script in chosen))
         return
     ours = Side(reactor, startNode if arguments.node else startPython, arguments.node)
-    outcomes = await playAll(reactor, [Side(reactor, startNode, True), ours], chosen)
+    judge = partial(verdict, equal=arguments.node)
+    outcomes = await playAll(reactor, [Side(reactor, startNode, True), ours], chosen, judge)
     failed = 0
     for script in chosen:
-        problem = verdict(script, *outcomes[script.name], equal=arguments.node)
+        problem = judge(script, *outcomes[script.name])
         if arguments.answers:
             print(f"== {script.name}", *describe(outcomes[script.name][0]), sep="\n")
         if problem is not None:

@@ -29,10 +29,11 @@ function makeError(description) {
 }
 
 class Application {
-  constructor(server, setup, log) {
+  constructor(server, setup, log, gate) {
     this.server = server;
     this.setup = setup;
     this.log = log;
+    this.gate = gate;
     for (const name of SERVER_EVENTS) {
       server.on(name, (...values) => log.push({server: name, values: values.map(view)}));
     }
@@ -46,11 +47,11 @@ class Application {
       server.exchange.watch(channel, (data) => log.push({exchange: channel, data: orNull(data)}));
       server.exchange.subscribe(channel);
     }
-    if (setup.slowUnsubscribe != null) {
+    if (setup.holdUnsubscribe) {
       const broker = server.brokerEngine;
       const original = broker.unsubscribeSocket;
       broker.unsubscribeSocket = (socket, channel, callback) => original.call(broker, socket, channel, () => {
-        setTimeout(() => callback && callback(), setup.slowUnsubscribe);
+        this.gate.hold(() => callback && callback());
       });
     }
     if (setup.failSubscribe != null) {
@@ -85,7 +86,9 @@ class Application {
         }
       }
     };
-    rule.delay ? setTimeout(decide, rule.delay) : decide();
+    if (rule.delay) setTimeout(decide, rule.delay);
+    else if (rule.hold) this.gate.hold(decide);
+    else decide();
   }
 
   serve(socket) {
@@ -125,6 +128,7 @@ const PROCEDURES = {
     }
   },
   slow: (socket, data, respond) => setTimeout(() => respond(null, 'slow'), data),
+  held: (socket, data, respond, {gate}) => gate.hold(() => respond(null, 'held')),
   login: (socket, data, respond) => {
     socket.setAuthToken(data.token, data.options);
     respond(null, 'in');

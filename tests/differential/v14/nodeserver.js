@@ -7,6 +7,7 @@ const path = require('path');
 const readline = require('readline');
 const {attach} = require(require.resolve('sc14server', {paths: [path.join(__dirname, '..')]}));
 
+const {Gate} = require('../gate');
 const {Application} = require('./application');
 
 const faults = [];
@@ -22,10 +23,12 @@ const COMMANDS = {
     });
     const server = attach(httpServer, options);
     const log = [];
-    new Application(server, app, log);
-    const number = servers.push({server, log}) - 1;
+    const gate = new Gate();
+    new Application(server, app, log, gate);
+    const number = servers.push({server, log, gate}) - 1;
     httpServer.listen(0, '127.0.0.1', () => reply({server: number, port: httpServer.address().port}));
   },
+  release: ({server}, reply) => servers[server].gate.release(() => reply({})),
   log: ({server}, reply) => reply({log: servers[server].log}),
   faults: (command, reply) => reply({faults})
 };

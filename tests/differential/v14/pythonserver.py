@@ -12,12 +12,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet import reactor as installedReactor
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.stdio import StandardIO
 from twisted.logger import globalLogBeginner, textFileLogObserver
 from twisted.protocols.basic import LineReceiver
 
 from agtwisted import NO_DATA, SCServer, SCServerSocket, listen
+
+from ..gate import Gate
 
 reactor: Any = installedReactor
 
@@ -74,10 +76,11 @@ def makeError(description: dict[str, Any]) -> Exception:
 class Application:
     """What every server of this process does with its sockets."""
 
-    def __init__(self, server: SCServer, setup: dict[str, Any], log: list[Any]) -> None:
+    def __init__(self, server: SCServer, setup: dict[str, Any], log: list[Any], gate: Gate) -> None:
         self.server = server
         self.setup = setup
         self.log = log
+        self.gate = gate
         for name in SERVER_EVENTS:
             server.on(name, self.logger("server", name))
         server.on(setup.get("serveFrom", "handshake"), self.serve)
@@ -87,8 +90,8 @@ class Application:
         for channel in setup.get("watch", ()):
             server.exchange.watch(channel, self.publicationLogger(channel))
             server.exchange.subscribe(channel)
-        if "slowUnsubscribe" in setup:
-            self.slowDown(setup["slowUnsubscribe"])
+        if setup.get("holdUnsubscribe"):
+            self.slowDown()
         if "failSubscribe" in setup:
             server.brokerEngine.subscribeSocket = lambda socket, channel, callback: callback(
                 makeError(setup["failSubscribe"])
@@ -102,13 +105,13 @@ class Application:
         """Make a function that logs publications of one channel."""
         return lambda data: self.log.append({"exchange": channel, "data": data})
 
-    def slowDown(self, milliseconds: float) -> None:
+    def slowDown(self) -> None:
         """Make unsubscribing take a while."""
         broker = self.server.brokerEngine
         original = broker.unsubscribeSocket
 
         def unsubscribeSocket(socket: Any, channel: str, callback: Any = None) -> None:
-            original(socket, channel, lambda: later(milliseconds, callback or (lambda: None)))
+            original(socket, channel, lambda: self.gate.hold(callback or (lambda: None)))
 
         broker.unsubscribeSocket = unsubscribeSocket
 
@@ -151,6 +154,8 @@ class Application:
 
         if "delay" in rule:
             later(rule["delay"], decide)
+        elif "hold" in rule:
+            self.gate.hold(decide)
         else:
             decide()
 
@@ -302,6 +307,7 @@ PROCEDURES: dict[str, Callable[[Any, Any, Respond, Application], Any]] = {
     "failWithData": lambda socket, data, respond, app: respond(makeError(data["error"]), data["data"]),
     "twice": _twice,
     "slow": lambda socket, data, respond, app: later(data, lambda: respond(None, "slow")),
+    "held": lambda socket, data, respond, app: app.gate.hold(lambda: respond(None, "held")),
     "login": _login,
     "loginAtOnce": _loginAtOnce,
     "loginConfirmed": lambda socket, data, respond, app: socket.setAuthToken(data, None, _confirmation(respond)),
@@ -335,6 +341,7 @@ class Control(LineReceiver):
 
     def __init__(self) -> None:
         self.logs: list[list[Any]] = []
+        self.gates: list[Gate] = []
 
     def lineReceived(self, line: bytes) -> None:
         """Carry out a command and reply with its result or how it failed."""
@@ -347,9 +354,17 @@ class Control(LineReceiver):
         """Start a server."""
         server = await listen("tcp:0:interface=127.0.0.1", reactor, serverType=SCServer, **command["options"])
         log: list[Any] = []
-        Application(server, command["app"], log)
+        self.gates.append(Gate())
+        Application(server, command["app"], log, self.gates[-1])
         self.logs.append(log)
         return {"server": len(self.logs) - 1, "port": server.sourcePort}
+
+    async def command_release(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Open the gate of one server."""
+        opened: Deferred[None] = Deferred()
+        self.gates[command["server"]].release(lambda: opened.callback(None))
+        await opened
+        return {}
 
     async def command_log(self, command: dict[str, Any]) -> dict[str, Any]:
         """What the application of one server has seen."""

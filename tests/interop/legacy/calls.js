@@ -27,8 +27,9 @@ async function errorsKeepNameMessageAndFields(t) {
 
 async function unservedProceduresTimeOut(t) {
   let server = await t.serve();
-  let client = await t.connected(server, { ackTimeout: 800 });
+  let client = await t.connected(server, { ackTimeout: 2500 });
   assert.equal((await t.failure(t.invoke(client, 'hold', 1))).name, 'TimeoutError');
+  await server.wait('held');
   await server.call('answer', { data: 'too late' });
   assert.equal(await t.invoke(client, 'echo', 'fine'), 'fine');
 }

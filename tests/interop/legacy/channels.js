@@ -39,7 +39,7 @@ async function unsubscribeEndsDelivery(t) {
   client.unsubscribe('news');
   await server.wait('unsubscription');
   await server.call('publish', { channel: 'news', data: 1 });
-  await t.invoke(client, 'echo', 1);
+  await t.passed(client);
   assert.deepEqual(heard, []);
 }
 

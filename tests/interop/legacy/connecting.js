@@ -17,7 +17,7 @@ async function connectStatus(t) {
 }
 
 async function pingsAreNumberSigns(t) {
-  let server = await t.serve({ options: { pingInterval: 120, pingTimeout: 900 }, socketEvents: ['message'] });
+  let server = await t.serve({ options: { pingInterval: 450, pingTimeout: 3000 }, socketEvents: ['message'] });
   let client = await t.connected(server);
   await server.log.until('eight pongs', () => server.log.all('socket.message').filter(({ message }) => message === '#2').length >= 8);
   assert.equal(t.log(client).all('message').filter(({ message }) => message === '#1').length >= 8, true);
@@ -27,7 +27,7 @@ async function pingsAreNumberSigns(t) {
 }
 
 async function silentClientIsClosed(t) {
-  let server = await t.serve({ options: { pingInterval: 5000, pingTimeout: 300 } });
+  let server = await t.serve({ options: { pingInterval: 20000, pingTimeout: 2500 } });
   let client = await t.connected(server, { pingTimeoutDisabled: true });
   assert.equal((await t.log(client).wait('disconnect')).code, 4001);
   let { code, reason } = await server.wait('closure');

@@ -8,6 +8,7 @@ async function loginAuthenticates(t) {
   let server = await t.serve();
   let client = await t.connected(server);
   await client.invoke('login', { username: 'ann', admin: true });
+  await t.settle();
   assert.equal(client.authState, 'authenticated');
   assert.equal(client.authToken.username, 'ann');
   assert.equal(client.authToken.admin, true);
@@ -48,6 +49,7 @@ async function switchingTheUser(t) {
   let server = await t.serve();
   let client = await t.loggedIn(server, { username: 'ann' });
   await client.invoke('login', { username: 'bob' });
+  await t.settle();
   assert.equal(client.authToken.username, 'bob');
   await t.settle();
   let log = t.log(client);
@@ -83,6 +85,7 @@ async function deliveryCanBeConfirmed(t) {
   let server = await t.serve();
   let client = await t.connected(server);
   await client.invoke('login', { username: 'ann', options: { rejectOnFailedDelivery: true } });
+  await t.settle();
   assert.equal(client.authToken.username, 'ann');
   assert.deepEqual(await server.call('script', { steps: [['deauthenticate', { rejectOnFailedDelivery: true }]] }), [{ value: null }]);
   assert.equal(client.authState, 'unauthenticated');
@@ -235,6 +238,7 @@ async function keysMayChangeOnARunningServer(t) {
   assert.equal(status.authError.name, 'AuthTokenInvalidError');
   await t.log(client).wait('deauthenticate');
   await client.invoke('login', { username: 'bob' });
+  await t.settle();
   client.reconnect();
   await t.log(client).wait('connect', 3);
   assert.equal(client.authToken.username, 'bob');
@@ -296,11 +300,14 @@ async function expiryOptions(t) {
   let client = await t.loggedIn(server, { username: 'ann' });
   assert.equal(client.authToken.exp - client.authToken.iat, 500);
   await client.invoke('login', { username: 'ann', options: { expiresIn: 60 } });
+  await t.settle();
   assert.equal(client.authToken.exp - client.authToken.iat, 60);
   let exp = inAnHour();
   await client.invoke('login', { username: 'ann', exp });
+  await t.settle();
   assert.equal(client.authToken.exp, exp);
   await client.invoke('login', { username: 'ann', exp, options: { expiresIn: 60 } });
+  await t.settle();
   assert.equal(client.authToken.exp, exp);
 }
 
@@ -344,7 +351,7 @@ async function serverForgetsWithoutTellingTheClient(t) {
   let client = await t.loggedIn(server, { username: 'ann' });
   await server.call('script', { steps: [['deauthenticateSelf']] });
   assert.equal((await server.wait('deauthentication')).oldAuthToken.username, 'ann');
-  await client.invoke('echo');
+  await t.passed(client);
   assert.equal(client.authState, 'authenticated');
   assert.equal((await server.call('socket')).authState, 'unauthenticated');
 }
@@ -360,7 +367,7 @@ async function tokenBeforeTheHandshakeIsDone(t) {
 
 async function expiryDuringTheConnection(t) {
   let server = await t.serve({ rules: [{ line: 'inbound' }] });
-  let exp = Math.ceil(Date.now() / 1000) + 1;
+  let exp = Math.ceil(Date.now() / 1000) + 3;
   let client = await t.connected(server, { authEngine: t.store(t.sign({ username: 'ann', exp })) });
   assert.equal(client.authState, 'authenticated');
   await t.quiet(exp * 1000 - Date.now() + 20);
@@ -376,9 +383,10 @@ async function channelsThatWaitForAuthentication(t) {
   let server = await t.serve();
   let client = await t.connected(server);
   let heard = t.collect(client, 'private', { waitForAuth: true });
-  await client.invoke('echo');
+  await t.passed(client);
   assert.equal(client.channel('private').state, 'pending');
   await client.invoke('login', { username: 'ann' });
+  await t.settle();
   let { channel, subscriptionOptions } = await t.log(client).wait('subscribe');
   assert.equal(channel, 'private');
   assert.equal(subscriptionOptions.waitForAuth, true);

@@ -56,9 +56,10 @@ async function unservedProceduresTimeOut(t) {
 
 async function lateAnswersAreIgnored(t) {
   let server = await t.serve();
-  let client = await t.connected(server, { ackTimeout: 800 });
-  let error = await t.failure(client.invoke('hold', 'slow'));
+  let client = await t.connected(server);
+  let error = await t.failure(client.invoke('hold', 'slow', { ackTimeout: 100 }));
   assert.equal(error.name, 'TimeoutError');
+  await server.wait('held');
   await server.call('answer', { data: 'too late' });
   assert.equal(await client.invoke('echo', 'fine'), 'fine');
   assert.equal(client.state, 'open');
@@ -103,7 +104,7 @@ async function leavingTheLoopEndsConsumption(t) {
   let client = await t.connected(server);
   for (let data of ['one', 'stop', 'three']) client.transmit('note', data);
   await server.wait('receiverEnded');
-  await client.invoke('echo');
+  await t.passed(client);
   await server.settle();
   assert.deepEqual(server.log.all('received').map((event) => event.data), ['one', 'stop']);
 }

@@ -124,7 +124,7 @@ async function heldActionHoldsUpItsOwnSocket(t) {
   let first = held.invoke('echo', 'first');
   held.transmit('note', 'second');
   await server.wait('action');
-  await free.invoke('nothing');
+  await t.passed(free);
   await server.settle();
   assert.equal(server.log.all('received').length, 0);
   await server.call('open', { gate: 'door' });
@@ -160,7 +160,7 @@ async function inboundActions(t) {
   ]);
   assert.equal(server.log.all('action')[0].url, url);
   client.unsubscribe('news');
-  await client.invoke('nothing');
+  await t.passed(client);
   await server.settle();
   assert.equal(server.log.all('action').length, 6);
 }
@@ -204,7 +204,7 @@ async function failuresNeedNotBeEmitted(t) {
   let server = await t.serve({ options: { middlewareEmitFailures: false }, rules: [{ line: 'inbound', type: 'invoke', procedure: 'hold', error: FORBIDDEN }], socketEvents: ['error'] });
   let client = await t.connected(server);
   assert.equal((await t.failure(client.invoke('hold'))).name, 'ForbiddenError');
-  await client.invoke('echo');
+  await t.passed(client);
   await server.settle();
   assert.deepEqual(server.log.names('warning', 'socket.error'), []);
 }
@@ -213,7 +213,7 @@ async function transmitBlocked(t) {
   let server = await t.serve({ rules: [{ line: 'inbound', type: 'transmit', error: FORBIDDEN }] });
   let client = await t.connected(server);
   client.transmit('note', 'blocked');
-  await client.invoke('echo');
+  await t.passed(client);
   await server.settle();
   assert.equal(server.log.all('received').length, 0);
 }
@@ -274,8 +274,8 @@ async function publishBlockedLate(t) {
   await server.call('open', { gate: 'door' });
   assert.equal((await failed).name, 'ForbiddenError');
   writer.transmitPublish('news', 'blocked too');
-  await writer.invoke('echo');
-  await reader.invoke('echo');
+  await t.passed(writer);
+  await t.passed(reader);
   assert.deepEqual(heard, []);
 }
 
@@ -291,7 +291,7 @@ async function outboundPerRecipient(t) {
   for (let client of [blocked, plain, replaced]) heard.push(await t.subscribed(client, 'news'));
   await server.call('publish', { channel: 'news', data: { text: 'hello' } });
   await Promise.all([t.log(plain).wait('published'), t.log(replaced).wait('published')]);
-  await blocked.invoke('echo');
+  await t.passed(blocked);
   assert.deepEqual(heard, [[], [{ text: 'hello' }], ['for you alone']]);
   await server.settle();
   let actions = server.log.all('action');

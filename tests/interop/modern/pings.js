@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 
 async function pingsKeepTheConnection(t) {
-  let server = await t.serve({ options: { pingInterval: 150, pingTimeout: 900 }, socketEvents: ['message'] });
+  let server = await t.serve({ options: { pingInterval: 450, pingTimeout: 3000 }, socketEvents: ['message'] });
   let client = await t.connected(server);
   let pings = 0;
   t.follow(client.listener('message'), ({ message }) => message === '' && pings++);
@@ -15,7 +15,7 @@ async function pingsKeepTheConnection(t) {
 }
 
 async function silentServerMeansAPingTimeout(t) {
-  let server = await t.serve({ options: { pingInterval: 5000, pingTimeout: 300 } });
+  let server = await t.serve({ options: { pingInterval: 20000, pingTimeout: 2500 } });
   let client = await t.connected(server);
   let { code } = await t.log(client).wait('disconnect');
   assert.equal(code === 4000 || code === 4001, true, `code ${code}`);
@@ -27,7 +27,7 @@ async function silentServerMeansAPingTimeout(t) {
 }
 
 async function serverClosesASilentClient(t) {
-  let server = await t.serve({ options: { pingInterval: 5000, pingTimeout: 300 } });
+  let server = await t.serve({ options: { pingInterval: 20000, pingTimeout: 2500 } });
   let client = await t.connected(server, { pingTimeoutDisabled: true });
   let { code } = await t.log(client).wait('disconnect');
   assert.equal(code, 4001);
@@ -47,7 +47,7 @@ async function clientClosesASilentServer(t) {
 }
 
 async function clientReconnectsAfterAPingTimeout(t) {
-  let server = await t.serve({ options: { pingInterval: 5000, pingTimeout: 300 } });
+  let server = await t.serve({ options: { pingInterval: 20000, pingTimeout: 2500 } });
   let client = await t.connected(server, { pingTimeoutDisabled: true, autoReconnect: true });
   await t.log(client).wait('connect', 2);
   await server.wait('connection', 2);
@@ -64,10 +64,10 @@ async function noTimeoutsWhenDisabledOnBothSides(t) {
 }
 
 async function anyMessageCountsAsALifeSign(t) {
-  let server = await t.serve({ options: { pingInterval: 5000, pingTimeout: 1000 } });
+  let server = await t.serve({ options: { pingInterval: 20000, pingTimeout: 3000 } });
   let client = await t.connected(server, { pingTimeoutDisabled: true });
   for (let round = 0; round < 5; round++) {
-    await t.quiet(300);
+    await t.quiet(800);
     assert.equal(await client.invoke('echo', round), round);
   }
   await server.settle();

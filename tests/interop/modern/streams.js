@@ -11,7 +11,7 @@ async function slowConsumer(t, socketStreamCleanupMode) {
   for (let n of range(15)) client.transmit('work', n);
   for (let n of range(3)) await server.call('open', { gate: `slow${n}` });
   await server.wait('slowStarted', 4);
-  await client.invoke('echo');
+  await t.passed(client);
   client.disconnect();
   await server.wait('closure');
   await server.wait('socket.disconnect');
@@ -54,7 +54,7 @@ async function backpressureOfSlowConsumers(t) {
   let server = await t.serve({ slow: 'work' });
   let client = await t.connected(server);
   for (let n of range(15)) client.transmit('work', n);
-  await client.invoke('echo');
+  await t.passed(client);
   let pressure = await server.call('backpressure', { id: client.id });
   assert.deepEqual([pressure.inbound, pressure.outbound, pressure.total], [0, 0, 14]);
   for (let n of range(15)) await server.call('open', { gate: `slow${n}` });
@@ -80,10 +80,9 @@ async function inboundBackpressure(t) {
 
 // Messages that are held up are not to be seen from outside but for the pressure itself; ask until it stands.
 async function arrival(t, client, server, expected) {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    if ((await server.call('backpressure', { id: client.id })).inbound >= expected && server.log.all('action').length) return;
-    await t.quiet(5);
-  }
+  let hasArrived = async () =>
+    (await server.call('backpressure', { id: client.id })).inbound >= expected && server.log.all('action').length;
+  while (!(await hasArrived())) await t.quiet(5);
 }
 
 async function outboundBackpressure(t) {
@@ -106,10 +105,10 @@ async function closedReceiverTakesWhatIsBuffered(t) {
   let server = await t.serve({ slow: 'work' });
   let client = await t.connected(server);
   for (let n of range(5)) client.transmit('work', n);
-  await client.invoke('echo');
+  await t.passed(client);
   await server.call('script', { steps: [['closeReceiver', 'work']] });
   client.transmit('work', 'after the end');
-  await client.invoke('echo');
+  await t.passed(client);
   for (let n of range(6)) await server.call('open', { gate: `slow${n}` });
   assert.deepEqual(await server.wait('slowEnded'), { count: 5 });
 }
@@ -118,7 +117,7 @@ async function killedReceiverDropsWhatIsBuffered(t) {
   let server = await t.serve({ slow: 'work' });
   let client = await t.connected(server);
   for (let n of range(5)) client.transmit('work', n);
-  await client.invoke('echo');
+  await t.passed(client);
   await server.call('script', { steps: [['killReceiver', 'work']] });
   for (let n of range(5)) await server.call('open', { gate: `slow${n}` });
   assert.deepEqual(await server.wait('slowEnded'), { count: 1 });

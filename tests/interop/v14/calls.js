@@ -59,9 +59,9 @@ async function serverCallsTimeOut(t) {
 
 async function clientCallsTimeOut(t) {
   let server = await t.serve();
-  let client = await t.connected(server, { ackTimeout: 100 });
-  assert.equal((await t.answer(client, 'slow', 300)).error.name, 'TimeoutError');
-  await t.quiet(350);
+  let client = await t.connected(server, { ackTimeout: 2500 });
+  assert.equal((await t.answer(client, 'held', 1)).error.name, 'TimeoutError');
+  await server.call('release');
   assert.equal(await t.invoke(client, 'echo', 'fine'), 'fine');
 }
 

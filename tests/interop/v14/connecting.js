@@ -26,7 +26,7 @@ async function whatIsSentOnConnect(t) {
 }
 
 async function pingsAndPongs(t) {
-  let server = await t.serve({ options: { pingInterval: 120, pingTimeout: 900 } });
+  let server = await t.serve({ options: { pingInterval: 450, pingTimeout: 3000 } });
   let client = await t.connected(server);
   await server.log.until('eight pongs', () => server.log.all('socket.message').filter(([message]) => message === '#2').length >= 8);
   assert.equal(client.state, 'open');
@@ -34,7 +34,7 @@ async function pingsAndPongs(t) {
 }
 
 async function silentClient(t) {
-  let server = await t.serve({ options: { pingInterval: 5000, pingTimeout: 300 } });
+  let server = await t.serve({ options: { pingInterval: 20000, pingTimeout: 2500 } });
   let client = await t.connected(server, { pingTimeoutDisabled: true });
   assert.equal((await t.log(client).wait('disconnect'))[0], 4001);
   assert.equal((await server.wait('closure'))[1], 4001);
@@ -79,14 +79,15 @@ async function clientClosesNormally(t) {
 }
 
 async function clientClosesBeforeTheHandshake(t) {
-  let server = await t.serve({ app: { middleware: { handshakeSC: [{ delay: 400 }] } } });
+  let server = await t.serve({ app: { middleware: { handshakeSC: [{ hold: true }] } } });
   let client = t.client(server);
   await server.wait('action');
   client.disconnect(4444, 'changed my mind');
   assert.equal((await t.log(client).wait('connectAbort'))[0], 4444);
   await server.wait('connectionAbort');
   await server.wait('closure');
-  await t.quiet(500);
+  await server.call('release');
+  await t.quiet();
   assert.deepEqual([server.log.all('connection'), server.log.all('disconnection')], [[], []]);
 }
 
