@@ -26,7 +26,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import application
+from benchmarks import application, application14
 
 ROOT = Path(__file__).parent.parent
 DATA = "abcdefghijklmnopqrstuvwxyz012345"
@@ -86,20 +86,21 @@ class Bench:
     A server with an application, and clients that are not there.
     """
 
-    def __init__(self, variant: str) -> None:
+    def __init__(self, variant: str, version: int = 20) -> None:
         """
-        @param variant: a function of L{benchmarks.application}.
+        @param variant: a function of L{benchmarks.application}, or of L{benchmarks.application14}.
+        @param version: of the API.
         """
         from twisted.internet.task import Clock
 
-        from agtwisted import AGServer
+        from agtwisted import AGServer, SCServer
         from agtwisted.protocol.upgrade import UpgradeRequest
 
         self._clock = Clock()
         self._newRequest = lambda: UpgradeRequest("GET", "/socketcluster/", {})
-        self.server = AGServer(reactor=self._clock)
+        self.server = (SCServer if version == 14 else AGServer)(reactor=self._clock)
         self.server.start()
-        getattr(application, variant)(self.server)
+        getattr(application14 if version == 14 else application, variant)(self.server)
         self._clock.advance(0)
 
     def connect(self, *messages: bytes) -> Any:
@@ -129,16 +130,16 @@ class Bench:
         self._clock.advance(0)
 
 
-def _call(variant: str, depth: int) -> Job:
-    bench = Bench(variant)
+def _call(variant: str, depth: int, version: int = 20) -> Job:
+    bench = Bench(variant, version)
     socket = bench.connect()
     message = b'{"event":"echo","data":"%s","cid":77}' % DATA.encode()
     messages = [message] * depth
     return Job(lambda: bench.turn(socket, *messages), depth, bench.settle)
 
 
-def _delivery(variant: str, subscribers: int) -> Job:
-    bench = Bench(variant)
+def _delivery(variant: str, subscribers: int, version: int = 20) -> Job:
+    bench = Bench(variant, version)
     publisher = bench.connect()
     for _ in range(subscribers):
         bench.connect(b'{"event":"#subscribe","data":{"channel":"news"},"cid":2}')
@@ -166,7 +167,15 @@ JOBS: dict[str, Callable[[], Job]] = {
     "connect": lambda: _connection("plain"),
     "rpc1-raw": lambda: _call("rawMiddleware", 1),
     "rpc1-inbound": lambda: _call("inboundMiddleware", 1),
+    "fan1": lambda: _delivery("plain", 1),
     "fan100-outbound": lambda: _delivery("outboundMiddleware", 100),
+    "v14-rpc1": lambda: _call("plain", 1, 14),
+    "v14-rpc16": lambda: _call("plain", 16, 14),
+    "v14-fan1": lambda: _delivery("plain", 1, 14),
+    "v14-fan100": lambda: _delivery("plain", 100, 14),
+    "v14-rpc1-inbound": lambda: _call("inboundMiddleware", 1, 14),
+    "v14-rpc1-message": lambda: _call("messageListener", 1, 14),
+    "v14-fan100-outbound": lambda: _delivery("outboundMiddleware", 100, 14),
 }
 
 

@@ -43,9 +43,7 @@ class SendingSocket(ReceivingSocket):
         """
         Send a publication to the client.
         """
-        if self.state != OPEN:
-            return
-        if self._sendsDirectly and not self.server.middleware:
+        if self._sendsDirectly and self.state == OPEN and not self.server.middleware:
             self._outbox.append(publication.finished or publication.frame)
         else:
             self._sendUnusually(publication)
@@ -54,6 +52,8 @@ class SendingSocket(ReceivingSocket):
         """
         Send a publication through whatever comes between.
         """
+        if self.state != OPEN:
+            return
         batching = self._batching
         if (
             (batching is not None and batching.isBuffering)

@@ -130,6 +130,21 @@ class OutboundSocket(SocketStreams):
         @param options: accepted as in the reference, and without a meaning in it.
         @return: whether it could be encoded; if not, the socket has emitted the codec's error.
         """
+        if not self._sendsDirectly or self.state != OPEN:
+            return self._sendThrough(packet)
+        finish = self._surroundings.wire.frame
+        try:
+            frame = finish(packet)
+        except Exception as error:
+            self.emitError(error)
+            return False
+        self._outbox.append(frame)
+        return True
+
+    def _sendThrough(self, packet: object) -> bool:
+        """
+        Send a packet through whatever comes between.
+        """
         batching = self._batching
         if batching is not None and batching.isBuffering:
             batching.append(packet)
@@ -137,7 +152,7 @@ class OutboundSocket(SocketStreams):
         if self.state == CLOSED and not self._isSendable():
             return True
         try:
-            if self._sendsDirectly or self._transport.isPlain:
+            if self._transport.isPlain:
                 frame = self._surroundings.wire.frame(packet)
             else:
                 frame = self._transport.frame(*self._surroundings.wire.encode(packet))

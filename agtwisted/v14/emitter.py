@@ -123,6 +123,20 @@ class CallbackEmitter:
             if result is not None:
                 watch(result, _COMPLAINT)
 
+    def _callBackWithBoth(self, event: str, listeners: tuple[_Listener, ...], first: object, second: object) -> None:
+        # As _callBack, in fewer steps: this is the way of nearly every event.
+        for listener in listeners:
+            if listener.isOnce or listener.room < 2:
+                self._callBack(event, (listener,), (first, second))
+                continue
+            try:
+                result = listener.function(first, second)
+            except Exception:
+                log.failure(_COMPLAINT)
+                continue
+            if result is not None:
+                watch(result, _COMPLAINT)
+
     def _listen(self, event: str, listener: _Listener) -> None:
         if self._callbacks is None:
             self._callbacks = {}
@@ -155,10 +169,18 @@ class TwofoldEmitter(CallbackEmitter):
         """
         Call back whoever waits for this event, then give it to those who consume its stream.
         """
-        super().notify(event, *arguments)
-        demux = self._listenerDemux
+        callbacks, demux = self._callbacks, self._listenerDemux
+        if callbacks is not None and (listeners := callbacks.get(event)) is not None:
+            self._callBack(event, listeners, arguments)
         if demux is not None and event in demux.streams:
             demux.write(event, Event(**dict(zip(self._argumentNames.get(event, ()), arguments, strict=False))))
+
+    def hasListeners(self, event: str) -> bool:
+        """
+        @return: whether a function waits for that event, or somebody consumes its stream.
+        """
+        demux = self._listenerDemux
+        return super().hasListeners(event) or (demux is not None and event in demux.streams)
 
     def emitEvent(self, eventName: str, **fields: object) -> None:
         """

@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from agtwisted.interfaces import ISubscriber
 from agtwisted.protocol.nodata import NO_DATA
+from agtwisted.sockets.waiting import unfinished
 from agtwisted.v14.callbacks import Callback, call
 from agtwisted.v14.channel import PENDING, SUBSCRIBED, UNSUBSCRIBED, SCChannel
 from agtwisted.v14.emitter import CallbackEmitter
@@ -163,4 +164,7 @@ def settle(done: Deferred[Any], callback: Callback | None) -> None:
     """
     Call back with a Deferred's error, or with C{None} once it has fired.
     """
+    if unfinished(done) is None:
+        call(callback, None)
+        return
     done.addCallbacks(lambda _: call(callback, None), lambda failure: call(callback, failure.value))

@@ -41,10 +41,10 @@ class Response:
         @param options: C{{"batch": True}} lets the answer travel with others, a little later.
         @raise InvalidActionError: it has been answered.
         """
-        if error is None and options is None and self.id is not None and not self.sent:
+        if error is None and options is None and not self.sent and (callId := self.id) is not None:
             # The most frequent case, in short.
             self.sent = True
-            self._socket.sendObjectSingle({"rid": self.id} if data is NO_DATA else {"rid": self.id, "data": data})
+            self._socket.sendObjectSingle({"rid": callId} if data is NO_DATA else {"rid": callId, "data": data})
         elif isTrue(error):
             self.error(error, data, options)
         else:

@@ -93,6 +93,8 @@ class SCServer(TwofoldEmitter, AGServer):
     exchange: SCExchange
     clients: dict[str, SCServerSocket]  # type: ignore[assignment]
     pendingClients: dict[str, SCServerSocket]  # type: ignore[assignment]
+    #: The functions of each line that has any.
+    middleware: dict[str, tuple[Callback, ...]]  # type: ignore[assignment]
 
     def __init__(self, reactor: Any = None, **options: Any) -> None:
         """
@@ -101,7 +103,6 @@ class SCServer(TwofoldEmitter, AGServer):
         @raise InvalidOptionsError: an option is not known or has a value that cannot be.
         """
         self._callbacks = None
-        self._chains: dict[str, tuple[Callback, ...]] = dict.fromkeys(LINES, ())
         super().__init__(reactor, **options)
         self.appName = self.options.appName
         self.middlewareEmitWarnings = self.options.middlewareEmitWarnings
@@ -134,9 +135,9 @@ class SCServer(TwofoldEmitter, AGServer):
             request is the upgrade request, else a L{MiddlewareRequest<agtwisted.v14.middleware.MiddlewareRequest>}.
         @raise InvalidArgumentsError: there is no such line.
         """
-        if type not in self._chains:
+        if type not in LINES:
             raise InvalidArgumentsError(f'Middleware type "{type}" is not supported')
-        self._chains[type] = (*self._chains[type], middleware)
+        self.middleware[type] = (*self.middleware.get(type, ()), middleware)
 
     def removeMiddleware(self, type: str, middleware: Callback | None = None) -> None:
         """
@@ -144,9 +145,10 @@ class SCServer(TwofoldEmitter, AGServer):
 
         @param middleware: the function; all of that line if not given.
         """
-        functions = self._chains.get(type, ()) if middleware is not None else ()
-        if type in self._chains:
-            self._chains[type] = tuple(each for each in functions if each != middleware)
+        functions = self.middleware.pop(type, ()) if type in LINES else ()
+        left = tuple(each for each in functions if middleware is not None and each != middleware)
+        if left:
+            self.middleware[type] = left
 
     def setMiddleware(self, type: str, middleware: Any) -> None:
         """
@@ -158,7 +160,7 @@ class SCServer(TwofoldEmitter, AGServer):
         """
         @return: whether the line has a function.
         """
-        return bool(self._chains[line])
+        return line in self.middleware
 
     def passMiddleware(self, line: str, request: object, decided: Outcome) -> None:
         """
@@ -166,8 +168,8 @@ class SCServer(TwofoldEmitter, AGServer):
 
         @param decided: called with what it was blocked with, C{None} if it was not, and with what went with that.
         """
-        functions = self._chains[line]
-        if functions:
+        functions = self.middleware.get(line)
+        if functions is not None:
             runChain(functions, request, decided, partial(self._calledTwice, line))
         else:
             decided(None, None)
@@ -216,7 +218,7 @@ class SCServer(TwofoldEmitter, AGServer):
         """
         @return: whether there is nothing to ask: no middleware, and an origin that may connect.
         """
-        return not self._chains[HANDSHAKE_WS] and self._origins.allow(request.origin)
+        return HANDSHAKE_WS not in self.middleware and self._origins.allow(request.origin)
 
     def socketOpened(self, transport: Any) -> SCServerSocket:
         """

@@ -35,7 +35,7 @@ from agtwisted.sockets.waiting import Waiting
 from agtwisted.v14 import authentication, subscriptions
 from agtwisted.v14.callbacks import Callback, call
 from agtwisted.v14.emitter import TwofoldEmitter
-from agtwisted.v14.inbound import LOCAL_EVENTS, eventReceived, expiryError
+from agtwisted.v14.inbound import LOCAL_EVENTS, RULES, eventReceived, expiryError
 from agtwisted.v14.middleware import EMIT, PUBLISH_OUT, MiddlewareRequest
 from agtwisted.v14.response import Response
 from agtwisted.v14.text import inText
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from agtwisted.brokers.hub import Publication
     from agtwisted.protocol.dialects import Dialect
     from agtwisted.v14.server import SCServer
+
+#: The events of which functions do not hear before, or never hear at all.
+_NOT_OF_APPLICATIONS = LOCAL_EVENTS | RULES.keys()
 
 
 class SCServerSocket(TwofoldEmitter, AGServerSocket):
@@ -111,11 +114,48 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         """
         Take a message: process it now, or behind those that have to wait.
         """
-        self._receive(payload, isBinary)
+        server, callbacks = self.server, self._callbacks
+        wire = server.wire
+        if (
+            isBinary
+            or not wire.isJSON
+            or server.middleware
+            or self.state != OPEN
+            or self._isInputClosed
+            or self._inbound.queue is not None
+            or self._listenerDemux is not None
+            or (callbacks is not None and "message" in callbacks)
+        ):
+            self._receive(payload, isBinary)
+            return
+        # The same in fewer steps, where nothing can come between a message and its packet.
+        seconds, decode = self._seconds, wire.decodeText
+        self.lastHeard = seconds()
+        self.inboundReceivedMessageCount += 1
+        try:
+            packet = decode(payload)
+        except Exception:
+            # The other way knows what to do about it.
+            self._processMessage(payload, False)
+            return
+        if packet.__class__ is not dict or not self._calledBackAtOnce(packet):
+            self._takeUnusual(packet, payload)
+
+    def _takeUnusual(self, packet: Any, payload: bytes) -> None:
+        """
+        Take in hand what a text message has turned out to be, if it is not what most are.
+        """
+        try:
+            waiting = self._takePacket(packet, payload, False)
+        except Exception as error:
+            self._messageFailed(error)
+            return
+        if waiting is not None:
+            self._inbound.waitFor(waiting)
 
     def _takeMessage(self, payload: bytes, isBinary: bool) -> Waiting:
         wire = self.server.wire
-        if self._callbacks is not None and "message" in self._callbacks:
+        if self.hasListeners("message"):
             self.notify("message", wire.text(payload, isBinary))
         if payload == self._dialect.pong:
             self._pongReceived()
@@ -128,14 +168,20 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
             if not self._showsVersion(payload, isBinary):
                 self._undecodable(error)
             return None
-        if packet.__class__ is dict and self.state == OPEN and self._calledBackAtOnce(packet):
+        if packet.__class__ is dict and self._isUnasked() and self._calledBackAtOnce(packet):
             return None
         if self.state == CONNECTING and self.server.strictHandshake and not _isHandshake(packet):
             raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
+        return self._takePacket(packet, payload, isBinary)
+
+    def _takePacket(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
         if packet.__class__ is list:
             self._checkBatch(len(packet))
             return self._batchReceived(iter(packet), payload, isBinary)
-        self._packetTaken(packet, payload, isBinary)
+        if packet.__class__ is str and payload == self._dialect.pong:
+            self._pongReceived()
+        else:
+            self._packetTaken(packet, payload, isBinary)
         return None
 
     def _batchedPacketReceived(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
@@ -147,20 +193,24 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         # The connection may have ended meanwhile: then nobody hears of it any more.
         return None if self.state == CLOSED else super()._processWaited(payload, isBinary)
 
+    def _isUnasked(self) -> bool:
+        """
+        @return: whether what comes through the open connection reaches functions that wait for it, and nobody else.
+        """
+        return self.state == OPEN and EMIT not in self.server.middleware and self._listenerDemux is None
+
     def _calledBackAtOnce(self, packet: dict[str, Any]) -> bool:
         """
-        The short way of the most frequent case: an application's event, nothing to ask, somebody listens.
+        The short way of the most frequent case: an application's event, L{nobody else to ask<_isUnasked>}, somebody listens.
 
         @return: whether it was the case.
         """
         event, callbacks = packet.get("event"), self._callbacks
         if (
-            event.__class__ is not str
-            or callbacks is None
+            callbacks is None
+            or event.__class__ is not str
             or (listeners := callbacks.get(event)) is None
-            or event[:1] == "#"
-            or event in LOCAL_EVENTS
-            or self.server._chains[EMIT]
+            or event in _NOT_OF_APPLICATIONS
             or (self.authentication.expiry is not None and isExpired(self.authentication.token))
         ):
             return False
@@ -170,7 +220,7 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         elif self.unansweredCount >= self._callsWatched and not self.admitsCall(callId):
             return True
         response = Response(self, callId)
-        self._callBack(event, listeners, (packet.get("data"), response))
+        self._callBackWithBoth(event, listeners, packet.get("data"), response)
         if callId is not None and not response.sent:
             response.hold()
         return True
@@ -231,7 +281,7 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
             if event != "error":
                 data = InvalidActionError(f'The "{event}" event is reserved and cannot be emitted on a server socket')
             self.emitError(None if data is NO_DATA else data)
-        elif event == "#publish" and isinstance(data, dict) and self.server.hasFunctions(PUBLISH_OUT):
+        elif event == "#publish" and isinstance(data, dict) and PUBLISH_OUT in self.server.middleware:
             self._passPublishOut(data, callback, options)
         else:
             self._emitPacket(event, data, callback, options)
@@ -301,14 +351,11 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
 
     # ---- publications
 
-    def publicationReceived(self, publication: Publication) -> None:
-        """
-        Send a publication to the client.
-        """
-        if self.server.hasFunctions(PUBLISH_OUT):
+    def _sendUnusually(self, publication: Publication) -> None:
+        if PUBLISH_OUT in self.server.middleware:
             self._passPublishOut(publication.packet["data"], None, publication)
         else:
-            super().publicationReceived(publication)
+            super()._sendUnusually(publication)
 
     def _passPublishOut(self, data: dict[str, Any], callback: Callback | None, source: Any) -> None:
         """
@@ -328,7 +375,7 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
             if error is not None:
                 call(callback, self.server.blocked(PUBLISH_OUT, error), None)
             elif request.useCache and not isinstance(source, dict) and source is not None:
-                super(SCServerSocket, self).publicationReceived(source)
+                super(SCServerSocket, self)._sendUnusually(source)
             else:
                 replaced = request.get("data")
                 packet = data if replaced is NO_DATA else {**data, "data": replaced}

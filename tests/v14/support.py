@@ -32,7 +32,12 @@ class Setting:
     @ivar sockets: the sockets, in the order in which they came.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, hearsMessages: bool = True, **options: Any) -> None:
+        """
+        @param hearsMessages: whether somebody listens to the event C{message} of sockets: where nobody does, messages take
+            another way.
+        """
+        self._hearsMessages = hearsMessages
         self.clock = Clock()
         self.events: list[tuple[str, tuple[Any, ...]]] = []
         self.sockets: list[SCServerSocket] = []
@@ -47,7 +52,8 @@ class Setting:
     def _socketCame(self, socket: SCServerSocket) -> None:
         self.sockets.append(socket)
         for name in SOCKET_EVENTS:
-            socket.on(name, self._recorder(f"socket.{name}"))
+            if name != "message" or self._hearsMessages:
+                socket.on(name, self._recorder(f"socket.{name}"))
 
     def connect(self, **arguments: Any) -> FakeClient:
         """

@@ -19,11 +19,14 @@ class SocketTestCase(SynchronousTestCase):
     A connected client and its socket.
     """
 
+    #: Whether somebody listens to C{message}.
+    hearsMessages = True
+
     def setUp(self) -> None:
         """
         Connect.
         """
-        self.setting = Setting(pubSubBatchDuration=100)
+        self.setting = Setting(self.hearsMessages, pubSubBatchDuration=100)
         self.client = self.setting.connect()
         [self.socket] = self.setting.sockets
         self.client.takePackets()
@@ -119,7 +122,7 @@ class EventTests(SocketTestCase):
         """
         for name in ("connect", "disconnect", "error", "message", "authenticate"):
             self.client.transmit(name, "forged")
-        self.assertEqual(set(self.setting.names()), {"socket.message"})
+        self.assertEqual(set(self.setting.names()), {"socket.message"} if self.hearsMessages else set())
 
     def test_messageAndRaw(self) -> None:
         """
@@ -127,16 +130,89 @@ class EventTests(SocketTestCase):
         """
         self.client.send("just text", b"\x01", '{"event":"x"}')
         told = [(name, arguments[0]) for name, arguments in self.setting.events]
-        self.assertEqual(
-            told,
-            [
-                ("socket.message", "just text"),
-                ("socket.raw", "just text"),
-                ("socket.message", b"\x01"),
-                ("socket.raw", b"\x01"),
-                ("socket.message", '{"event":"x"}'),
-            ],
-        )
+        expected = [
+            ("socket.message", "just text"),
+            ("socket.raw", "just text"),
+            ("socket.message", b"\x01"),
+            ("socket.raw", b"\x01"),
+            ("socket.message", '{"event":"x"}'),
+        ]
+        self.assertEqual(told, [each for each in expected if self.hearsMessages or each[0] != "socket.message"])
+
+    def test_streams(self) -> None:
+        """
+        Whoever consumes the stream of an event gets it behind the functions that wait for it: C{message} and the client's
+        own events as well.
+        """
+        message = self.socket.listener("message").once()
+        told = self.socket.listener("tell").once()
+        self.socket.on("tell", lambda data: self.called.append((data, told.called)))
+        self.client.send('{"event":"tell","data":1}')
+        self.client.settle()
+        self.assertEqual(self.called, [(1, False)])
+        self.assertEqual(self.successResultOf(message).message, '{"event":"tell","data":1}')
+        self.successResultOf(told)
+
+    def test_whoHears(self) -> None:
+        """
+        Functions get as many arguments as they take; one that waits for a single event hears no other; the exception of one
+        is logged, the others hear of the event all the same; what coroutines do is awaited by nobody.
+        """
+        answers: list[Any] = []
+
+        async def later(data: Any, respond: Any) -> None:
+            respond(None, data)
+
+        self.socket.on("call", lambda: self.called.append(()))
+        self.socket.once("call", lambda data, respond: self.called.append(("once", data)))
+        self.socket.on("call", lambda data, respond: 1 / 0)
+        self.socket.on("call", later)
+        self.socket.on("call", lambda data: self.called.append((data,)))
+        for n in range(2):
+            self.client.invoke("call", n).addCallback(answers.append)
+        self.client.settle()
+        self.assertEqual(self.called, [(), ("once", 0), (0,), (), (1,)])
+        self.assertEqual(answers, [0, 1])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+    def test_middlewareComesAndGoes(self) -> None:
+        """
+        Middleware sees what comes from the moment it is added until it is removed.
+        """
+        server = self.setting.server
+
+        def judge(request: Any, next: Any) -> None:
+            self.called.append(("judged", request.data))
+            next()
+
+        self.socket.on("tell", lambda data: self.called.append((data,)))
+        self.client.transmit("tell", 1)
+        server.addMiddleware(server.MIDDLEWARE_EMIT, judge)
+        self.client.transmit("tell", 2)
+        server.removeMiddleware(server.MIDDLEWARE_EMIT, judge)
+        self.client.transmit("tell", 3)
+        self.assertEqual(self.called, [(1,), ("judged", 2), (2,), (3,)])
+
+    def test_messagesThatCannotBe(self) -> None:
+        """
+        What is not UTF-8 ends the connection, and so does a batch that is too long or something that is nested too deeply.
+        """
+        self.setting.server.options.maxBatchLength = 2
+        codes = []
+        for message in (b'{"event":"\xff"}', b"[1,2,3]", b"[" * 2000 + b"]" * 2000):
+            client = self.setting.connect()
+            self.setting.sockets[-1].messageReceived(message, False)
+            codes.append(client.closeCode)
+        self.assertEqual(codes, [1007, 1008, 1008])
+
+    def test_inputIsClosed(self) -> None:
+        """
+        Nothing is heard of what comes once the input is closed.
+        """
+        self.socket.on("tell", self.callback)
+        self.socket.closeInput()
+        self.client.transmit("tell", 1)
+        self.assertEqual((self.called, self.setting.events), ([], []))
 
     def test_batches(self) -> None:
         """
@@ -173,6 +249,14 @@ class EventTests(SocketTestCase):
         answer = self.client.invoke("#handshake", {})
         self.assertNoResult(answer)
         self.assertEqual(self.setting.server.clientsCount, 1)
+
+
+class UnheardMessagesTests(EventTests):
+    """
+    The same where nobody listens to the messages themselves, which then take fewer steps.
+    """
+
+    hearsMessages = False
 
 
 class EmitTests(SocketTestCase):

@@ -93,6 +93,7 @@ class Application {
 
   serve(socket) {
     for (const name of SOCKET_EVENTS) {
+      if (name === 'message' && this.setup.isDeaf) continue;
       socket.on(name, (...values) => this.log.push({socket: name, values: values.map(view)}));
     }
     for (const [name, handle] of Object.entries(PROCEDURES)) {

@@ -162,7 +162,8 @@ class Application:
     def serve(self, socket: SCServerSocket) -> None:
         """Offer the procedures to a new socket."""
         for name in SOCKET_EVENTS:
-            socket.on(name, self.logger("socket", name))
+            if name != "message" or not self.setup.get("isDeaf"):
+                socket.on(name, self.logger("socket", name))
         for name, handle in PROCEDURES.items():
             socket.on(name, self.procedure(handle, socket))
         for name in self.setup.get("names", ()):

@@ -456,5 +456,11 @@ def _own() -> list[Script]:
     return [replace(script, name=f"own-{script.name}") for script in scripts]
 
 
-SCRIPTS: list[Script] = _shared() + _middleware() + _own()
+def _everySecondDeaf(scripts: list[Script]) -> list[Script]:
+    """Where nobody listens to C{message}, messages go another way: so it is in every second script."""
+    deaf = [replace(script, app={**script.app, "isDeaf": True}) for script in scripts]
+    return [pair[number % 2] for number, pair in enumerate(zip(scripts, deaf, strict=True))]
+
+
+SCRIPTS: list[Script] = _everySecondDeaf(_shared() + _middleware() + _own())
 """Every script; the names are unique."""
