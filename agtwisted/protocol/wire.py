@@ -129,7 +129,10 @@ def _holdsContainers(value: object) -> bool:
     """
     if value.__class__ is not dict:
         return value.__class__ is list
-    return any(inner.__class__ is dict or inner.__class__ is list for inner in value.values())
+    for inner in value.values():
+        if inner.__class__ is dict or inner.__class__ is list:
+            return True
+    return False
 
 
 def _frameJSON(value: object) -> bytes:

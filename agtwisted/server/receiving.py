@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -28,10 +28,11 @@ from agtwisted.server.calllimit import ExcessCalls
 from agtwisted.server.inbound import RULES, eventReceived, isCallId
 from agtwisted.server.middleware import INBOUND, INBOUND_RAW, AGAction, Blocked, Verdict
 from agtwisted.server.middlewaresocket import MiddlewareSocket
-from agtwisted.sockets.request import AGRequest, WatchedRequest
+from agtwisted.sockets.request import AGRequest, WatchedRequest, makeRequest
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
 from agtwisted.sockets.waiting import Waiting, unfinished
 from agtwisted.sparinglog import SparingLogger
+from agtwisted.streams.demux import DemuxedConsumableStream
 from agtwisted.streams.stream import WritableConsumableStream
 from agtwisted.streams.turns import Turns
 
@@ -58,38 +59,34 @@ class ReceivingSocket(MiddlewareSocket):
     #: What the socket's last packet may have woken.
     _woken: WritableConsumableStream[Any] | Turns | None
     #: With so many unanswered calls, L{admitsCall} is asked and further ones are watched.
-    _callsWatched: float
+    _callsWatched: int
     #: There are too many unanswered calls.
     _excess: ExcessCalls | None
 
     @property
     def _whole(self) -> AGServerSocket:
         # This class and those above it are parts of one: the others are typed with the whole.
-        return cast("AGServerSocket", self)
+        return self  # type: ignore[return-value]
 
     def messageReceived(self, payload: bytes, isBinary: bool) -> None:
         """
         Take a message: process it now, or behind those that have to wait.
         """
         server = self.server
-        wire = server.wire
         if (
             isBinary
-            or not wire.isJSON
-            or server.middleware
             or self.state != OPEN
-            or self._isInputClosed
+            or not (self._takesDirectly and server.takesDirectly)
             or self._inbound.queue is not None
-            or self._inboundMessageStream is not None
-            or (self._listenerDemux is not None and "message" in self._listenerDemux.streams)
         ):
             self._receive(payload, isBinary)
             return
         # The same in fewer steps, where nothing can come between a message and its packet.
-        self.lastHeard = self._seconds()
+        seconds, decode = self._seconds, server.wire.decodeText
+        self.lastHeard = seconds()
         self.inboundReceivedMessageCount += 1
         try:
-            packet = wire.decodeText(payload)
+            packet = decode(payload)
             if packet.__class__ is dict and self._deliverAtOnce(packet, payload):
                 return
             waiting = self._takePacket(packet, payload, False)
@@ -98,6 +95,14 @@ class ReceivingSocket(MiddlewareSocket):
             return
         if waiting is not None:
             self._inbound.waitFor(waiting)
+
+    def listener(self, eventName: str) -> DemuxedConsumableStream[Any]:
+        """
+        @return: the stream of that event.
+        """
+        if eventName == "message":
+            self._takesDirectly = False
+        return super().listener(eventName)
 
     def _processMessage(self, payload: bytes, isBinary: bool) -> Waiting:
         try:
@@ -255,18 +260,17 @@ class ReceivingSocket(MiddlewareSocket):
         if demux is None or (stream := demux.streams.get(event)) is None:
             return False
         if stream is not self._woken:
+            if event in RULES:
+                return False
             self._wakeBefore(stream)
             if self.state != OPEN:
                 return False
-        if (
-            event in RULES
-            or (self.authentication.expiry is not None and authentication.isExpired(self.authentication.token))
-        ):
+        if self.authentication.expiry is not None and authentication.isExpired(self.authentication.token):
             return False
         value = packet.get("data")
         if isRPC:
             if self.unansweredCount < self._callsWatched:
-                value = (server.requestCreator or AGRequest)(self, callId, event, value)  # type: ignore[arg-type]
+                value = (server.requestCreator or makeRequest)(self, callId, event, value)  # type: ignore[arg-type]
             elif self.admitsCall(callId):
                 value = self.createRequest(self._whole, callId, event, value)
             else:

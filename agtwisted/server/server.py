@@ -84,6 +84,8 @@ class AGServer(AsyncStreamEmitter):
     @ivar pacer: when new clients are let in, L{agtwisted.server.pacing.Pacer}.
     @ivar cleaning: when it is cleaned up after those who are gone.
     @ivar timers: what its delayed calls come from: punctual ones of the reactor, or a test's clock.
+    @ivar takesDirectly: whether nothing of the server's comes between messages and their packets: no middleware, no codec
+        of the application's.
     @ivar requestCreator: makes the requests of calls, C{None} for L{agtwisted.AGRequest}.
     @ivar auth: signs and verifies tokens.
     @ivar codec: encodes and decodes messages.
@@ -177,13 +179,17 @@ class AGServer(AsyncStreamEmitter):
         self.tokenExpiry = expiryFor(self)
 
     def _setUpBroker(self) -> None:
-        self.codec: Any = codecFor(self.options.codecEngine)
-        self.wire = Wire(self.codec, self.options.maxDepth)
+        self._useCodec(self.options.codecEngine)
         if self.options.brokerEngine is None:
             self.options.brokerEngine = self._makeBrokerEngine()
         self.brokerEngine: Any = self.options.brokerEngine
         self.brokerEngine.setCodecEngine(self.codec)
         self.exchange: Any = self.brokerEngine.exchange()
+
+    def _useCodec(self, codecEngine: Any) -> None:
+        self.codec: Any = codecFor(codecEngine)
+        self.wire = Wire(self.codec, self.options.maxDepth)
+        self._waysChanged()
 
     def _makeBrokerEngine(self) -> Any:
         return AGSimpleBroker(turns=self.turns)
@@ -365,8 +371,7 @@ class AGServer(AsyncStreamEmitter):
         """
         Encode and decode with C{codecEngine}, an L{agtwisted.interfaces.ICodec} or the name of one, from now on.
         """
-        self.codec = codecFor(codecEngine)
-        self.wire = Wire(self.codec, self.options.maxDepth)
+        self._useCodec(codecEngine)
         self.brokerEngine.setCodecEngine(self.codec)
 
     # ---- middleware
@@ -387,12 +392,20 @@ class AGServer(AsyncStreamEmitter):
         if type in self.middleware:
             raise InvalidActionError(f"Middleware {type} type has already been set")
         self.middleware[type] = middleware
+        self._waysChanged()
 
     def removeMiddleware(self, type: str) -> None:
         """
         Allow all actions of a line from now on.
         """
         self.middleware.pop(type, None)
+        self._waysChanged()
+
+    def _waysChanged(self) -> None:
+        """
+        What comes between messages and packets has perhaps become more or less.
+        """
+        self.takesDirectly = self.wire.isJSON and not self.middleware
 
     def hasMiddleware(self, type: str) -> bool:
         """

@@ -6,7 +6,6 @@ In the reference: C{AGServerSocket}.
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -48,6 +47,9 @@ if TYPE_CHECKING:
     from agtwisted.server.tokengate import TokenGate
 
 log = SparingLogger()
+
+#: More calls than anybody has unanswered; a number that Python compares at once.
+_ANY_NUMBER = 1 << 29
 
 #: Seconds that a client which was too slow with its handshake has for the closing handshake.
 _SLOW_CLOSING_TIME = 2.0
@@ -112,7 +114,7 @@ class AGServerSocket(SendingSocket):
         #: What the socket's last packet may have woken.
         self._woken: WritableConsumableStream[Any] | Turns | None = None
         self._graceTimer: Timer | None = None
-        self._callsWatched = (server.options.maxUnansweredCalls or inf) / 2
+        self._callsWatched = ((server.options.maxUnansweredCalls or _ANY_NUMBER) + 1) // 2
         self._excess: ExcessCalls | None = None
         self._heartbeat: Timer | None = None
         self._nextPing = self.lastHeard + seconds(server.pingInterval)

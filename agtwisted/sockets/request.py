@@ -11,6 +11,8 @@ from typing import Any
 from agtwisted.errors import InvalidActionError, InvalidMessageError, dehydrateError
 from agtwisted.protocol.nodata import NO_DATA
 
+_new = object.__new__
+
 
 class AGRequest:
     """
@@ -72,6 +74,20 @@ class AGRequest:
 
     def _sentError(self) -> InvalidActionError:
         return InvalidActionError(f"Response to request {self.id} has already been sent")
+
+
+def makeRequest(socket: Any, id: float, procedureName: str, data: Any) -> AGRequest:
+    """
+    As L{AGRequest}, in half the time.
+    """
+    request = _new(AGRequest)
+    request.socket = socket
+    request.id = id
+    request.procedure = procedureName
+    request.data = data
+    request.sent = False
+    socket.unansweredCount += 1
+    return request
 
 
 class WatchedRequest(AGRequest):

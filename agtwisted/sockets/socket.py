@@ -34,6 +34,7 @@ class AGSocket(CallingSocket):
         "_queuedBytes",
         "_inbound",
         "_isInputClosed",
+        "_takesDirectly",
         "_inboundMessageStream",
         "__dict__",
         "__weakref__",
@@ -57,6 +58,8 @@ class AGSocket(CallingSocket):
         self._queuedBytes = 0
         self._inbound = InOrder()
         self._isInputClosed = False
+        #: Whether nothing has ever come between a message and its packet. What does sets it to C{False} for good.
+        self._takesDirectly = True
         self._inboundMessageStream: WritableConsumableStream[Any] | None = None
 
     # ---- for subclasses to say
@@ -158,6 +161,7 @@ class AGSocket(CallingSocket):
         The messages as they come out of raw middleware. Processing does not depend on anybody consuming it.
         """
         if self._inboundMessageStream is None:
+            self._takesDirectly = False
             self._inboundMessageStream = WritableConsumableStream(self.turns)
         return self._inboundMessageStream
 
@@ -179,6 +183,7 @@ class AGSocket(CallingSocket):
         Take no more messages; those that have come are still processed.
         """
         self._isInputClosed = True
+        self._takesDirectly = False
         if self._inboundMessageStream is not None:
             self._inboundMessageStream.close()
 
@@ -187,6 +192,7 @@ class AGSocket(CallingSocket):
         Take no more messages, and drop those that wait.
         """
         self._isInputClosed = True
+        self._takesDirectly = False
         self._unprocessedCount -= len(self._inbound.abandon())
         self._queuedBytes = 0
         if self._inboundMessageStream is not None:

@@ -79,6 +79,7 @@ class Consumer(Generic[T]):
         "_written",
         "_ready",
         "_wakeUp",
+        "_wake",
         "_isWaiting",
         "_timer",
         "_below",
@@ -95,6 +96,7 @@ class Consumer(Generic[T]):
         self._written: list[T | End] = []
         self._ready: list[T | End] = []
         self._wakeUp: WakeUp | None = None
+        self._wake: Callable[[], None] | None = None
         self._isWaiting = False
         self._timer: IDelayedCall | None = None
         self._below: tuple[int, Callable[[], object]] | None = None
@@ -161,6 +163,7 @@ class Consumer(Generic[T]):
         wakeUp = self._wakeUp
         if wakeUp is None:
             wakeUp = self._wakeUp = WakeUp(self._cancelled)
+            self._wake = wakeUp.fire
         elif wakeUp.isAwaited:
             raise InvalidActionError(f"Consumer {self.id} is already waiting for a value")
         if not self.isAlive:
@@ -180,7 +183,7 @@ class Consumer(Generic[T]):
 
     def _cancelled(self) -> None:
         self._isWaiting = False
-        self._wakeUp = None  # it may be due already: it must not wake whoever waits here next
+        self._wakeUp = self._wake = None  # it may be due already: it must not wake whoever waits here next
         self.return_()
 
     def _turnOver(self) -> list[T | End]:
@@ -227,7 +230,11 @@ class Consumer(Generic[T]):
             self._isWaiting = False
             if self._timer is not None:
                 self._stopTimer()
-            self._turns.wake(self._wakeUp.fire)  # type: ignore[union-attr]
+            # As Turns.wake, without the call: this is the way to every consumer.
+            turns = self._turns
+            turns.wakeUps.append(self._wake)  # type: ignore[arg-type]
+            if not turns.isDue:
+                turns.schedule()
 
     def _stopTimer(self) -> None:
         if self._timer is not None:
@@ -239,7 +246,7 @@ class Consumer(Generic[T]):
         The end was taken.
         """
         if self._wakeUp is not None and not self._wakeUp.isAwaited:
-            self._wakeUp = None  # they know each other, and only the garbage collector would free them
+            self._wakeUp = self._wake = None  # they know each other, and only the garbage collector would free them
         self._leave()
 
     def _leave(self) -> None:

@@ -40,9 +40,13 @@ class Flushable(Protocol):
 class Turns:
     """
     Runs jobs at the end of the reactor's turn: first all wake-ups (and those that they cause), then all flushes.
+
+    @ivar wakeUps: the wake-ups that wait. Only L{wake}, and those who do the same with fewer steps, add to it.
+    @ivar flushes: what is to be flushed; likewise with L{flush}.
+    @ivar isDue: whether the end of the turn will come, without anything more being done for it.
     """
 
-    __slots__ = ("_reactor", "_soon", "_wakeUps", "_settling", "_flushes", "_call", "_isDue", "_isWaking")
+    __slots__ = ("wakeUps", "flushes", "isDue", "_reactor", "_soon", "_settling", "_call", "_isWaking")
 
     def __init__(self, reactor: IReactorTime) -> None:
         """
@@ -51,49 +55,48 @@ class Turns:
         self._reactor = reactor
         # Whoever stands in for a reactor may have a shorter way.
         self._soon: Callable[[Callable[[], object]], IDelayedCall] | None = getattr(reactor, "callSoon", None)
-        self._wakeUps: list[Callable[[], object]] = []
+        self.wakeUps: list[Callable[[], object]] = []
         self._settling: list[Callable[[], object]] = []
-        self._flushes: list[Flushable] = []
+        self.flushes: list[Flushable] = []
         self._call: IDelayedCall | None = None
-        #: Whether the end of the turn will come, without anything more being done for it.
-        self._isDue = False
+        self.isDue = False
         self._isWaking = False
 
     def getBackpressure(self) -> int:
         """
         @return: how many wake-ups wait for the end of this turn.
         """
-        return len(self._wakeUps)
+        return len(self.wakeUps)
 
     @property
     def pending(self) -> bool:
         """
         Whether a wake-up waits for the end of this turn.
         """
-        return bool(self._wakeUps)
+        return bool(self.wakeUps)
 
     def wake(self, job: Callable[[], object]) -> None:
         """
         Run C{job} with the wake-ups of this turn.
         """
-        self._wakeUps.append(job)
-        if not self._isDue:
-            self._schedule()
+        self.wakeUps.append(job)
+        if not self.isDue:
+            self.schedule()
 
     def flush(self, flushable: Flushable) -> None:
         """
         Flush something after the wake-ups of this turn.
         """
-        self._flushes.append(flushable)
-        if not self._isDue:
-            self._schedule()
+        self.flushes.append(flushable)
+        if not self.isDue:
+            self.schedule()
 
     def wakeNow(self) -> None:
         """
         Run the wake-ups that are waiting, and those that they cause, before the end of the turn. For whoever stands at
         the top of the turn, between two things that happen, and never for a writer.
         """
-        if self._wakeUps and not self._isWaking:
+        if self.wakeUps and not self._isWaking:
             self._isWaking = True
             try:
                 self._runWakeUps()
@@ -113,8 +116,8 @@ class Turns:
         Run C{job} once the wake-ups that are waiting now, and those that they cause, have run.
         """
         self._settling.append(job)
-        if not self._isDue:
-            self._schedule()
+        if not self.isDue:
+            self.schedule()
 
     def nextTurn(self) -> Deferred[None]:
         """
@@ -142,22 +145,25 @@ class Turns:
         A turn begins. For a reactor that knows itself when its turns begin and L{end}: none of them takes a delayed
         call.
         """
-        if self._wakeUps:
+        if self.wakeUps:
             # Timers have run since the last turn: what they woke comes before what comes in.
             self.wakeNow()
-        self._isDue = True
+        self.isDue = True
 
     def end(self) -> None:
         """
         The turn that was begun has ended.
         """
-        if self._wakeUps or self._flushes or self._settling:
+        if self.wakeUps or self.flushes or self._settling:
             self._turnEnded()
         else:
-            self._isDue = self._call is not None
+            self.isDue = self._call is not None
 
-    def _schedule(self) -> None:
-        self._isDue = True
+    def schedule(self) -> None:
+        """
+        See to it that this turn's end comes.
+        """
+        self.isDue = True
         end, soon = self._turnEnded, self._soon
         self._call = self._reactor.callLater(0, end) if soon is None else soon(end)
 
@@ -166,20 +172,20 @@ class Turns:
             if self._call.active():
                 self._call.cancel()
             self._call = None
-        self._isDue = True
+        self.isDue = True
         try:
-            if self._wakeUps or self._settling:
+            if self.wakeUps or self._settling:
                 self._runWakeUps()
             self._runFlushes()
         finally:
-            self._isDue = False
-        if self._wakeUps or self._settling or self._flushes:
-            self._schedule()
+            self.isDue = False
+        if self.wakeUps or self._settling or self.flushes:
+            self.schedule()
 
     def _runWakeUps(self) -> None:
         for _ in range(MAXIMUM_ROUNDS):
-            if self._wakeUps:
-                jobs, self._wakeUps = self._wakeUps, []
+            if self.wakeUps:
+                jobs, self.wakeUps = self.wakeUps, []
             elif self._settling:
                 jobs, self._settling = self._settling, []
             else:
@@ -187,7 +193,7 @@ class Turns:
             self._runAll(jobs)
 
     def _runFlushes(self) -> None:
-        flushes, self._flushes = self._flushes, []
+        flushes, self.flushes = self.flushes, []
         for each in flushes:
             try:
                 each.flush()

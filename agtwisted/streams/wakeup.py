@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from typing import Any
 
 from twisted.internet import defer
@@ -51,6 +52,8 @@ class WakeUp(Deferred[None]):
         self._cancelled = cancelled
         self._callback: Callable[..., object] | None = None
         self._arguments: tuple[Any, ...] = ()
+        #: Goes on with the coroutine and returns what it awaits next, where Twisted need not be asked.
+        self._resume: Callable[[], Any] | None = None
 
     def addBoth(self, callback: Any, *args: Any, **kw: Any) -> Any:
         """
@@ -59,6 +62,9 @@ class WakeUp(Deferred[None]):
         self.isAwaited = True
         self._callback = callback
         self._arguments = args
+        if callback is _continuation:
+            _, coroutine, _, context = args
+            self._resume = partial(context.run, coroutine.send, None)
         return self
 
     def fire(self) -> None:
@@ -67,28 +73,28 @@ class WakeUp(Deferred[None]):
         """
         if not self.isAwaited:
             return
-        if self._callback is not _continuation:
+        resume, arguments = self._resume, self._arguments
+        if resume is None:
             self.fail(None)
             return
         self.isAwaited = False
-        _, coroutine, status, context = self._arguments
         try:
-            awaited = context.run(coroutine.send, None)
+            awaited = resume()
         except StopIteration as end:
             result = end.value
         except BaseException:
             self._forget()
-            status.deferred.errback()
+            arguments[2].deferred.errback()
             return
         else:
             if awaited is self:
                 self.isAwaited = True
             else:
                 self._forget()
-                _waitFor(awaited, coroutine, status, context)
+                _waitFor(awaited, *arguments[1:])
             return
         self._forget()
-        status.deferred.callback(result)
+        arguments[2].deferred.callback(result)
 
     def fail(self, failure: Failure | None) -> None:
         """
@@ -103,7 +109,7 @@ class WakeUp(Deferred[None]):
 
     def _forget(self) -> None:
         if not self.isAwaited:  # by another loop, meanwhile
-            self._callback = None
+            self._callback = self._resume = None
             self._arguments = ()
 
     def cancel(self) -> None:

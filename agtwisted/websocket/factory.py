@@ -69,11 +69,11 @@ class AGServerFactory(WebSocketServerFactory):
         model.factory = self
         WebSocketProtocol._connectionMade(model)
         defaults = dict(vars(model))
-        for name in ("factory", "is_open", "is_closed", "utf8validator"):
+        for name in ("factory", "state", "is_open", "is_closed", "utf8validator"):
             del defaults[name]
         longest = self.maxMessagePayloadSize or LONGEST_FAST
         defaults["_longestFast"] = min(longest, LONGEST_FAST)
-        defaults["_longestShort"] = min(longest, AGServerProtocol._longestShort)
+        defaults["_longestFrame"] = defaults["_longestFast"] + (8 if longest > 125 else 6)
         defaults["perMessageCompressionAccept"] = staticmethod(self.perMessageCompressionAccept)
         return defaults
 

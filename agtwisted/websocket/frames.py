@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from agtwisted import websocket
 from agtwisted.protocol.frames import BINARY, TEXT, frame, textFrame
-from agtwisted.protocol.masking import unmask
+from agtwisted.protocol.masking import unmask, unmaskLong
 
 #: A frame that is not complete yet is kept for the fast path if its payload is at most this long.
 _LONGEST_TAIL = 4096
@@ -29,6 +29,10 @@ READ_SIZE = 16384
 _NOTHING_THERE = (EAGAIN, EWOULDBLOCK)
 
 _FINAL_TEXT = 0x81
+#: How a masked final text frame begins that is so many bytes long, for each length that one byte of the head can say.
+_SHORT_HEADS = (b"", b"", b"", b"", b"", b"", *(bytes((_FINAL_TEXT, 0x80 | length)) for length in range(126)))
+_SHORT_LENGTHS = {_SHORT_HEADS[6 + length]: length for length in range(126)}
+_LONG_HEAD = bytes((_FINAL_TEXT, 0x80 | 126))
 
 OPEN = WebSocketProtocol.STATE_OPEN
 CONNECTING = WebSocketProtocol.STATE_CONNECTING
@@ -41,17 +45,25 @@ class FrameProtocol(WebSocketServerProtocol):
     @ivar bytesReceived: how many bytes have come from the peer.
     """
 
+    # What every message asks for. Python finds a slot several times faster than what has a default in the class.
+    __slots__ = ("state", "bytesReceived", "_receiver", "_usualLength", "_directTransport")
+
+    #: Autobahn's.
+    state: Any
+    bytesReceived: int
     #: What messages are delivered to, an L{agtwisted.interfaces.IReceiver}, once the connection is open.
-    _receiver: Any = None
+    _receiver: Any
+    #: How long a frame may be to be taken without further ado; 0 while something is unfinished or is to be done before it.
+    _usualLength: int
+    #: The socket to offer data to directly, if there is nothing between it and the transport.
+    _directTransport: Any
     #: Whether finished frames may be sent as they are.
     isPlain = True
     #: Whether the connection has been opened and nothing has come through it yet.
     _isNew = False
-    #: Whether the next read is likely to be usual: nothing is unfinished, and nothing is to be done before it.
-    _isUsual = False
-    #: The longest payload of a message that is taken without further ado, with a length of one byte and at all.
-    _longestShort = 125
+    #: The longest payload that the fast path takes, and the longest frame.
     _longestFast = LONGEST_FAST
+    _longestFrame = 8 + LONGEST_FAST
     #: The start of a frame that the fast path waits for the rest of.
     _tail = b""
     #: Whether the socket wants the peer to wait.
@@ -63,12 +75,17 @@ class FrameProtocol(WebSocketServerProtocol):
     #: The producer of what is sent, and whether the transport knows it.
     _outbox: Any = None
     _isOutboxRegistered = False
-    #: The socket to offer data to directly, if there is nothing between it and the transport.
-    _directTransport: Any = None
     transport: Any
     current_frame: Any = None
     inside_message = False
-    bytesReceived = 0
+
+    def __init__(self) -> None:
+        """
+        Do nothing but what slots need: whatever Autobahn would set is a default of the class (L{AGServerFactory}).
+        """
+        self.state = CONNECTING
+        self.bytesReceived = self._usualLength = 0
+        self._receiver = self._directTransport = None
 
     # ---- receiving
 
@@ -78,10 +95,11 @@ class FrameProtocol(WebSocketServerProtocol):
 
         @return: why the connection is gone, C{None} if it is not.
         """
-        if self._directTransport is None:
+        transport = self._directTransport
+        if transport is None:
             return Connection.doRead(self.transport)
         try:
-            data = self._directTransport.socket.recv(READ_SIZE)
+            data = transport.socket.recv(READ_SIZE)
         except OSError as error:
             return None if error.errno in _NOTHING_THERE else self._hungUp(CONNECTION_LOST)
         if not data:
@@ -108,16 +126,16 @@ class FrameProtocol(WebSocketServerProtocol):
         """
         Take frames straight from what was received as far as they are usual, and leave the rest to Autobahn.
         """
-        self.bytesReceived += len(data)
-        length = len(data) - 6
-        if self._isUsual and self.state == OPEN and length > 0 and data[0] == _FINAL_TEXT:
+        length = len(data)
+        self.bytesReceived += length
+        if length <= self._usualLength and self.state == OPEN:
             # The most usual of all: one message and nothing else.
-            lengthByte = data[1] - 128
-            if lengthByte == length <= self._longestShort:
-                self._receiver.messageReceived(unmask(data[2:6], data[6:]), False)
-                return
-            if lengthByte == 126 and 128 <= length <= self._longestFast and data[2:4] == (length - 2).to_bytes(2):
-                self._receiver.messageReceived(unmask(data[4:8], data[8:]), False)
+            if length < len(_SHORT_HEADS):
+                if data[:2] == _SHORT_HEADS[length]:
+                    self._receiver.messageReceived(unmask(data[2:6], data[6:]), False)
+                    return
+            elif data[:2] == _LONG_HEAD and length >= 8 + 126 and data[2:4] == (length - 8).to_bytes(2):
+                self._receiver.messageReceived(unmaskLong(data[4:8], data[8:]), False)
                 return
         self._takeUnusual(data)
 
@@ -138,7 +156,8 @@ class FrameProtocol(WebSocketServerProtocol):
             data = self._takeFrames(data)
         if data:
             self._dataReceived(data)
-        self._isUsual = not self._tail and not self._isNew and self._isParserIdle()
+        isUsual = not self._tail and not self._isNew and self._isParserIdle()
+        self._usualLength = self._longestFrame if isUsual else 0
 
     def _isParserIdle(self) -> bool:
         """
@@ -155,13 +174,11 @@ class FrameProtocol(WebSocketServerProtocol):
         position, end = 0, len(data)
         receive = self._receiver.messageReceived
         longest = self._longestFast
-        while position + 6 <= end:
-            if data[position] != _FINAL_TEXT:
-                return data[position:]
-            length = data[position + 1] - 128
+        while end - position >= 6:
+            length = _SHORT_LENGTHS.get(data[position : position + 2])
             start = position + 6
-            if length >= 126:
-                if length == 127:
+            if length is None:
+                if data[position : position + 2] != _LONG_HEAD:
                     return data[position:]
                 if end - position < 8:
                     break
@@ -169,7 +186,7 @@ class FrameProtocol(WebSocketServerProtocol):
                 start = position + 8
                 if length < 126:
                     return data[position:]
-            if not 0 <= length <= longest:
+            if length > longest:
                 return data[position:]
             stop = start + length
             if stop > end:
@@ -283,7 +300,7 @@ class FrameProtocol(WebSocketServerProtocol):
         if self.state == OPEN:
             self.transport.resumeProducing()
             self._isReadingOnce = True
-            self._isUsual = False
+            self._usualLength = 0
 
 
 def _throwAway(data: bytes) -> None:

@@ -24,11 +24,6 @@ class AGServerProtocol(UpgradingProtocol):
     One WebSocket connection: the transport of an L{agtwisted.AGServerSocket}.
     """
 
-    def __init__(self) -> None:
-        """
-        Do nothing: what Autobahn would set in every instance is a default of the class (L{AGServerFactory}).
-        """
-
     def connectionMade(self) -> None:
         """
         A client has connected; it has some time to ask for an upgrade.
