@@ -179,9 +179,4 @@ class SendingSocket(ReceivingSocket):
         """
         Batch for a while, as the option C{batchOnHandshake} wants it.
         """
-        self._batch().start()
-        self.turns.callLater(seconds(self.batchOnHandshakeDuration), self._endBatchOnHandshake)
-
-    def _endBatchOnHandshake(self) -> None:
-        if not self.isBatching:
-            self._batch().stop()
+        self._batch().startFor(seconds(self.batchOnHandshakeDuration))

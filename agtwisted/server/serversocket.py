@@ -444,8 +444,7 @@ class AGServerSocket(SendingSocket):
             self.server.tokenExpiry.forget(self)
         self.enoughAnswered()
         if self._batching is not None:
-            self._batching.isBatching = False
-            self._batching.abandon()
+            self._batching.close()
 
     def _cleanUp(self, _: object) -> None:
         self.emitEvent("end")

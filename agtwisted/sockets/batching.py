@@ -20,7 +20,7 @@ class Batching:
     @ivar interval: seconds between batches.
     """
 
-    __slots__ = ("isBatching", "isBuffering", "interval", "_packets", "_send", "_turns", "_call")
+    __slots__ = ("isBatching", "isBuffering", "interval", "_packets", "_send", "_turns", "_call", "_end")
 
     def __init__(self, send: Callable[[list[object]], object], turns: Turns, interval: float) -> None:
         """
@@ -33,6 +33,7 @@ class Batching:
         self._send = send
         self._turns = turns
         self._call: IDelayedCall | None = None
+        self._end: IDelayedCall | None = None
 
     def __len__(self) -> int:
         return len(self._packets)
@@ -74,6 +75,15 @@ class Batching:
             self.begin()
             self._call = self._turns.callLater(self.interval, self._intervalPassed)
 
+    def startFor(self, duration: float) -> None:
+        """
+        The same for a while, and for as long as the application wants it that has asked for batches meanwhile.
+
+        @param duration: seconds.
+        """
+        self.start()
+        self._end = self._turns.callLater(duration, self._durationPassed)
+
     def stop(self) -> None:
         """
         Send what was collected, and collect no more.
@@ -87,6 +97,21 @@ class Batching:
         """
         self._stopTimer()
         self.cancel()
+
+    def close(self) -> None:
+        """
+        The same for good: no timer is left.
+        """
+        self.isBatching = False
+        self.abandon()
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
+
+    def _durationPassed(self) -> None:
+        self._end = None
+        if not self.isBatching:
+            self.stop()
 
     def _intervalPassed(self) -> None:
         self._call = self._turns.callLater(self.interval, self._intervalPassed)

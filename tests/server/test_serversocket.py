@@ -791,6 +791,16 @@ class BatchingTests(ServerTestCase):
         socket.transmit("y")
         self.assertEqual((client.takePackets(), socket.isBufferingBatch), ([{"event": "y"}], False))
 
+    def test_onHandshakeAndGone(self) -> None:
+        """
+        Of a client that goes while its socket batches no timer is left.
+        """
+        server = self.makeServer(batchOnHandshake=True, batchOnHandshakeDuration=10**9, pingTimeoutDisabled=True)
+        client, _ = self.connect(server)
+        client.disconnect()
+        self.clock.advance(1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_onHandshakeAndBatching(self) -> None:
         """
         An application that has started batching meanwhile goes on with it.

@@ -120,6 +120,42 @@ class BatchingTests(SynchronousTestCase):
         self.batching.stop()
         self.assertEqual(self.sent, [[2]])
 
+    def test_startFor(self) -> None:
+        """
+        Batches for a while end with the last of them, and then no timer is left.
+        """
+        self.batching.startFor(1.2)
+        self.collect(1)
+        self.clock.advance(0.5)
+        self.collect(2)
+        self.clock.pump([0.5, 0.2])
+        self.assertEqual((self.sent, self.batching.isBuffering), ([[1], [2]], False))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_startForAndWanted(self) -> None:
+        """
+        If the application wants batches meanwhile, they go on.
+        """
+        self.batching.startFor(0.7)
+        self.batching.isBatching = True
+        self.clock.pump([0.5, 0.5])
+        self.assertTrue(self.batching.isBuffering)
+        self.collect(1)
+        self.clock.advance(0.5)
+        self.assertEqual(self.sent, [[1]])
+
+    def test_close(self) -> None:
+        """
+        After the end nothing is sent, and no timer is left, whether batches were for a while or not.
+        """
+        for start in (self.batching.start, lambda: self.batching.startFor(10)):
+            start()
+            self.batching.isBatching = True
+            self.collect(1)
+            self.batching.close()
+            self.assertEqual((self.sent, len(self.batching), self.batching.isBatching), ([], 0, False))
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_newInterval(self) -> None:
         """
         A new interval holds from the next batch on.
