@@ -437,7 +437,7 @@ def callHello(port: int) -> object:
     """
     Connect to a server as a client does and call its procedure C{hello}.
     """
-    with create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(
             b"GET /socketcluster/ HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -456,7 +456,7 @@ def unixConnection(path: str) -> socket:
     @return: a connection to a Unix socket.
     """
     connection = socket(AF_UNIX)
-    connection.settimeout(10)
+    connection.settimeout(60)
     connection.connect(path)
     return connection
 
@@ -483,7 +483,7 @@ class ProcessTests(SynchronousTestCase):
             stderr=subprocess.STDOUT,
             text=True,
         )
-        watchdog = Timer(30, process.kill)
+        watchdog = Timer(120, process.kill)
         watchdog.start()
         try:
             assert process.stdout is not None
@@ -495,7 +495,7 @@ class ProcessTests(SynchronousTestCase):
                     break
             else:
                 self.fail("".join(lines))
-            with urlopen(f"http://127.0.0.1:{ready[1]}/health-check", timeout=10) as answer:
+            with urlopen(f"http://127.0.0.1:{ready[1]}/health-check", timeout=60) as answer:
                 self.assertEqual(answer.read(), b"OK")
             self.assertEqual(callHello(int(ready[1])), "Hello Ada")
             meanwhile()
@@ -551,7 +551,7 @@ class ProcessTests(SynchronousTestCase):
             endpoint = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
             command = [sys.executable, "-m", "twisted", "--log-format=text", "agserver", "--endpoint", endpoint]
             environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-            ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+            ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
         self.assertEqual(ended.returncode, 1)
         self.assertIn("Address already in use", ended.stderr)
 

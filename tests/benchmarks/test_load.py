@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +81,10 @@ class ModesTests(LoadTestCase):
         """
         At a fixed rate there are as many operations as that, however fast the server is.
         """
+        began = time.monotonic()
         report = load(self.server, "rpc --connections 5 --depth 50 --rate 200 --warm-up 0.05 --seconds 0.5")
         self.assertComplete(report)
-        self.assertLessEqual(report["operations"], 120)
+        self.assertLessEqual(report["operations"], 200 * (time.monotonic() - began) + 10)
 
     def test_pubsub(self) -> None:
         """
@@ -134,10 +136,10 @@ class PingsTests(LoadTestCase):
         """
         Pings of both versions are answered and counted.
         """
-        options = ["--ping-interval", "100", "--ping-timeout", "1000", "--path-v1", "/old/"]
+        options = ["--ping-interval", "300", "--ping-timeout", "3000", "--path-v1", "/old/"]
         with serve("benchmarks.application:plain", self.folder, options=options) as server:
             for version in ("--protocol 2", "--protocol 1 --path /old/"):
-                report = load(server, f"idle --connections 10 {version} --warm-up 0 --seconds 1.4")
+                report = load(server, f"idle --connections 10 {version} --warm-up 0 --seconds 3.5")
                 self.assertEqual(report["errors"]["total"], 0, report)
                 self.assertEqual(report["operations"], report["pings"])
                 self.assertGreaterEqual(report["pings"], 20)

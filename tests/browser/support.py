@@ -22,7 +22,7 @@ from twisted.trial.unittest import TestCase
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 SCREENSHOTS = "AGTWISTED_SCREENSHOTS"
-START_ATTEMPTS = 150
+START_ATTEMPTS = 600
 ATTEMPT_INTERVAL = 0.1
 
 

@@ -14,7 +14,7 @@ from agtwisted.errors import TimeoutError
 
 OPTIONS: dict[str, Any] = {
     "pingInterval": 1000,
-    "pingTimeout": 5000,
+    "pingTimeout": 10000,
     "handshakeTimeout": 3000,
     "authExpiryMode": "deauthenticate",
 }

@@ -27,10 +27,10 @@ from tests.differential.wire import TEXT, WireClient, encodeFrame, upgradeReques
 from tests.hostile.process import ROOT, TROUBLE, Server
 
 HOUR = 3600
-#: How much a busy machine may be late, in seconds.
-LATE = 4.0
+#: How much a busy machine may be late, in seconds: far less than an hour.
+LATE = 20.0
 #: How long is waited for what never comes, in seconds.
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 TWISTD = "import sys; sys.path.insert(0, ''); from twisted.scripts.twistd import run; run()"
 
@@ -89,7 +89,7 @@ class LeapTests(TestCase):
     The wall clock leaps.
     """
 
-    timeout = 120
+    timeout = 400
 
     def fakeTime(self) -> dict[str, str]:
         """
@@ -170,12 +170,12 @@ class LeapTests(TestCase):
         Set the clock while deadlines of every kind are to come, and see that they come in time.
         """
         before, _ = await client.invoke("wall clock")
-        silent, began = await self.connect(port, handshake=False), time.monotonic()
+        began = time.monotonic()
+        silent = await self.connect(port, handshake=False)
         asking = Deferred.fromCoroutine(client.invoke("ask", 1500))
         waiting = Deferred.fromCoroutine(client.invoke("wait", 1500))
         await deferLater(reactor, 0.3, lambda: None)
         self.setClock(ahead)
-        leapt = time.monotonic()
         after, _ = await client.invoke("wall clock")
         self.assertGreater(abs(after - before), HOUR / 2, "the clock has not leapt")
         answer, seconds = await asking
@@ -187,10 +187,17 @@ class LeapTests(TestCase):
         await self.until(silent, lambda: silent.ended, "the handshake timeout has not come")
         self.assertEqual(silent.records[-1], {"close": [4005, ""]})
         self.assertInTime(time.monotonic() - began, OPTIONS["handshakeTimeout"] / 1000)
+        await self.assertPingsInTime(client)
+
+    async def assertPingsInTime(self, client: Client) -> None:
+        """
+        Pings come at their pace. Each may be noticed late, but none before it was sent.
+        """
+        since = time.monotonic()
+        await client.invoke("wall clock")  # all pings of the time before have come as well
         already = len(client.pings)
         await self.until(client, lambda: len(client.pings) >= already + 3, "no pings come")
-        self.assertInTime(client.pings[-1] - client.pings[-3], 2 * OPTIONS["pingInterval"] / 1000)
-        self.assertLess(client.pings[already] - leapt, 3 + LATE)
+        self.assertInTime(client.pings[already + 2] - since, 2 * OPTIONS["pingInterval"] / 1000)
 
     async def check(self, *arguments: str) -> None:
         """
@@ -214,7 +221,7 @@ class LeapTests(TestCase):
         """
         C{twistd agserver}.
         """
-        options = ["--ping-interval=1000", "--ping-timeout=5000", "--handshake-timeout=3000"]
+        options = ["--ping-interval=1000", "--ping-timeout=10000", "--handshake-timeout=3000"]
         options += ["--auth-expiry-mode=deauthenticate", "--endpoint=tcp:0:interface=127.0.0.1"]
         command = ["-n", "--pidfile=", "agserver", *options, "--app=tests.clocks.application:begin"]
         await self.check("-c", TWISTD, *command)

@@ -62,7 +62,7 @@ class ExampleTestCase(TestCase):
     @cvar page: the folder below C{docs/examples}.
     """
 
-    timeout = 60
+    timeout = 180
     page = ""
 
     def read(self, name: str) -> str:

@@ -27,6 +27,8 @@ from .test_bytes import HELLO
 ROOT = Path(__file__).parents[2]
 
 SETTINGS = ("--handshake-timeout=1500", "--ping-interval=1000", "--ping-timeout=3000", "--per-message-deflate=true")
+#: Seconds that a well-behaved client waits for its answers.
+PATIENCE = 60.0
 #: How much the process may have grown after all of them, in MiB.
 GROWTH = 15
 
@@ -189,15 +191,15 @@ class ProcessTestCase(TestCase):
         A well-behaved client is served.
         """
         said = join(packet("#subscribe", {"channel": "news"}, 2), packet("#publish", {"channel": "news", "data": 5}, 3))
-        got = await self.play(port, said + packet("echo", "hello", 4), 10, b'{"rid":4,"data":"hello"}')
+        got = await self.play(port, said + packet("echo", "hello", 4), PATIENCE, b'{"rid":4,"data":"hello"}')
         for expected in (b"HTTP/1.1 101 ", b'{"rid":2}', b'{"channel":"news","data":5}', b'{"rid":3}', b'{"rid":4'):
             self.assertIn(expected, got)
 
     async def settle(self, server: Server, descriptors: int) -> None:
         """
-        Wait until everybody is gone, at most as long as the server's own timeouts are.
+        Wait until everybody is gone, at most far longer than the server's own timeouts are.
         """
-        for _ in range(100):
+        for _ in range(600):
             if server.descriptors <= descriptors:
                 return
             await deferLater(reactor, 0.1, lambda: None)
@@ -210,7 +212,7 @@ class ProcessTestCase(TestCase):
         await self.settle(server, descriptors)
         await self.assertServes(port)
         collected = b'{"rid":2,"data":"collected"}'
-        self.assertIn(collected, await self.play(port, join(packet("collect garbage", None, 2)), 10, collected))
+        self.assertIn(collected, await self.play(port, join(packet("collect garbage", None, 2)), PATIENCE, collected))
         await self.settle(server, descriptors)
         self.assertTrue(server.isRunning)
         self.assertLessEqual(server.descriptors, descriptors)
