@@ -19,7 +19,7 @@ log = SparingLogger()
 _COMPLAINT = "A function that was called back for an event has failed."
 
 
-class _Listener:
+class Listener:
     """
     A function that waits for an event.
 
@@ -44,19 +44,19 @@ class CallbackEmitter:
     """
 
     #: The listeners by event; replaced, never changed, so that an event on its way is not disturbed.
-    _callbacks: dict[str, tuple[_Listener, ...]] | None
+    _callbacks: dict[str, tuple[Listener, ...]] | None
 
     def on(self, event: str, function: Callback) -> None:
         """
         Call C{function} with the arguments of each C{event}, or with as many of them as it takes.
         """
-        self._listen(event, _Listener(function, False))
+        self._listen(event, Listener(function, False))
 
     def once(self, event: str, function: Callback) -> None:
         """
         Call C{function} with the arguments of the next C{event}.
         """
-        self._listen(event, _Listener(function, True))
+        self._listen(event, Listener(function, True))
 
     def off(self, event: str | None = None, function: Callback | None = None) -> None:
         """
@@ -110,7 +110,7 @@ class CallbackEmitter:
         if callbacks is not None and (listeners := callbacks.get(event)) is not None:
             self._callBack(event, listeners, arguments)
 
-    def _callBack(self, event: str, listeners: tuple[_Listener, ...], arguments: tuple[object, ...]) -> None:
+    def _callBack(self, event: str, listeners: tuple[Listener, ...], arguments: tuple[object, ...]) -> None:
         for listener in listeners:
             if listener.isOnce:
                 self._forget(event, listener)
@@ -123,7 +123,7 @@ class CallbackEmitter:
             if result is not None:
                 watch(result, _COMPLAINT)
 
-    def _callBackWithBoth(self, event: str, listeners: tuple[_Listener, ...], first: object, second: object) -> None:
+    def _callBackWithBoth(self, event: str, listeners: tuple[Listener, ...], first: object, second: object) -> None:
         # As _callBack, in fewer steps: this is the way of nearly every event.
         for listener in listeners:
             if listener.isOnce or listener.room < 2:
@@ -137,16 +137,16 @@ class CallbackEmitter:
             if result is not None:
                 watch(result, _COMPLAINT)
 
-    def _listen(self, event: str, listener: _Listener) -> None:
+    def _listen(self, event: str, listener: Listener) -> None:
         if self._callbacks is None:
             self._callbacks = {}
         self._callbacks[event] = (*self._callbacks.get(event, ()), listener)
 
-    def _forget(self, event: str, listener: _Listener) -> None:
+    def _forget(self, event: str, listener: Listener) -> None:
         if self._callbacks is not None:
             self._keep(event, tuple(each for each in self._callbacks.get(event, ()) if each is not listener))
 
-    def _keep(self, event: str, listeners: tuple[_Listener, ...]) -> None:
+    def _keep(self, event: str, listeners: tuple[Listener, ...]) -> None:
         if self._callbacks is None:
             return
         if listeners:

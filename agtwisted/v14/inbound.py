@@ -16,7 +16,7 @@ from agtwisted.v14 import subscriptions
 from agtwisted.v14.authentication import authenticate
 from agtwisted.v14.handshake import handshake
 from agtwisted.v14.middleware import EMIT, PUBLISH_IN, SUBSCRIBE, MiddlewareRequest
-from agtwisted.v14.response import Response
+from agtwisted.v14.response import Response, makeResponse
 from agtwisted.v14.text import inText, isTrue, member
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def eventReceived(socket: SCServerSocket, event: Any, packet: dict[str, Any]) ->
         callId = None
     elif socket.unansweredCount >= socket._callsWatched and not socket.admitsCall(callId, isName and event in RULES):
         return
-    response = Response(socket, callId)
+    response = makeResponse(socket, callId)
     _treat(socket, event, isName, packet, expired, response)
     response.hold()
 

@@ -15,6 +15,8 @@ from agtwisted.v14.text import isTrue
 if TYPE_CHECKING:
     from agtwisted.v14.serversocket import SCServerSocket
 
+_new = object.__new__
+
 
 class Response:
     """
@@ -84,6 +86,17 @@ class Response:
         if self.id is not None and not self.sent:
             self.__class__ = HeldResponse
             self._socket.unansweredCount += 1
+
+
+def makeResponse(socket: SCServerSocket, id: Any) -> Response:
+    """
+    As L{Response}, in half the time.
+    """
+    response = _new(Response)
+    response._socket = socket
+    response.id = id
+    response.sent = False
+    return response
 
 
 class HeldResponse(Response):

@@ -138,6 +138,7 @@ class SCServer(TwofoldEmitter, AGServer):
         if type not in LINES:
             raise InvalidArgumentsError(f'Middleware type "{type}" is not supported')
         self.middleware[type] = (*self.middleware.get(type, ()), middleware)
+        self._waysChanged()
 
     def removeMiddleware(self, type: str, middleware: Callback | None = None) -> None:
         """
@@ -149,6 +150,7 @@ class SCServer(TwofoldEmitter, AGServer):
         left = tuple(each for each in functions if middleware is not None and each != middleware)
         if left:
             self.middleware[type] = left
+        self._waysChanged()
 
     def setMiddleware(self, type: str, middleware: Any) -> None:
         """

@@ -32,12 +32,13 @@ from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.sockets.calls import Calls
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
 from agtwisted.sockets.waiting import Waiting
+from agtwisted.streams.demux import DemuxedConsumableStream
 from agtwisted.v14 import authentication, subscriptions
 from agtwisted.v14.callbacks import Callback, call
-from agtwisted.v14.emitter import TwofoldEmitter
+from agtwisted.v14.emitter import Listener, TwofoldEmitter
 from agtwisted.v14.inbound import LOCAL_EVENTS, RULES, eventReceived, expiryError
 from agtwisted.v14.middleware import EMIT, PUBLISH_OUT, MiddlewareRequest
-from agtwisted.v14.response import Response
+from agtwisted.v14.response import makeResponse
 from agtwisted.v14.text import inText
 
 if TYPE_CHECKING:
@@ -110,48 +111,18 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         """
         return self._dialect.isCallId(callId)
 
-    def messageReceived(self, payload: bytes, isBinary: bool) -> None:
+    def listener(self, eventName: str) -> DemuxedConsumableStream[Any]:
         """
-        Take a message: process it now, or behind those that have to wait.
+        @return: the stream of that event.
         """
-        server, callbacks = self.server, self._callbacks
-        wire = server.wire
-        if (
-            isBinary
-            or not wire.isJSON
-            or server.middleware
-            or self.state != OPEN
-            or self._isInputClosed
-            or self._inbound.queue is not None
-            or self._listenerDemux is not None
-            or (callbacks is not None and "message" in callbacks)
-        ):
-            self._receive(payload, isBinary)
-            return
-        # The same in fewer steps, where nothing can come between a message and its packet.
-        seconds, decode = self._seconds, wire.decodeText
-        self.lastHeard = seconds()
-        self.inboundReceivedMessageCount += 1
-        try:
-            packet = decode(payload)
-        except Exception:
-            # The other way knows what to do about it.
-            self._processMessage(payload, False)
-            return
-        if packet.__class__ is not dict or not self._calledBackAtOnce(packet):
-            self._takeUnusual(packet, payload)
+        # It may be one of the client's.
+        self._takesDirectly = False
+        return super().listener(eventName)
 
-    def _takeUnusual(self, packet: Any, payload: bytes) -> None:
-        """
-        Take in hand what a text message has turned out to be, if it is not what most are.
-        """
-        try:
-            waiting = self._takePacket(packet, payload, False)
-        except Exception as error:
-            self._messageFailed(error)
-            return
-        if waiting is not None:
-            self._inbound.waitFor(waiting)
+    def _listen(self, event: str, listener: Listener) -> None:
+        if event == "message":
+            self._takesDirectly = False
+        super()._listen(event, listener)
 
     def _takeMessage(self, payload: bytes, isBinary: bool) -> Waiting:
         wire = self.server.wire
@@ -168,7 +139,7 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
             if not self._showsVersion(payload, isBinary):
                 self._undecodable(error)
             return None
-        if packet.__class__ is dict and self._isUnasked() and self._calledBackAtOnce(packet):
+        if packet.__class__ is dict and self._isUnasked() and self._deliverAtOnce(packet, payload):
             return None
         if self.state == CONNECTING and self.server.strictHandshake and not _isHandshake(packet):
             raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
@@ -199,7 +170,7 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         """
         return self.state == OPEN and EMIT not in self.server.middleware and self._listenerDemux is None
 
-    def _calledBackAtOnce(self, packet: dict[str, Any]) -> bool:
+    def _deliverAtOnce(self, packet: dict[str, Any], payload: bytes) -> bool:
         """
         The short way of the most frequent case: an application's event, L{nobody else to ask<_isUnasked>}, somebody listens.
 
@@ -219,7 +190,7 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
             callId = None
         elif self.unansweredCount >= self._callsWatched and not self.admitsCall(callId):
             return True
-        response = Response(self, callId)
+        response = makeResponse(self, callId)
         self._callBackWithBoth(event, listeners, packet.get("data"), response)
         if callId is not None and not response.sent:
             response.hold()
