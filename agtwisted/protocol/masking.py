@@ -19,8 +19,8 @@ _LONG = 128
 #: For each mask byte, what every byte becomes.
 _TABLES = tuple(bytes(byte ^ mask for byte in range(256)) for mask in range(256))
 
-#: Every 32nd bit, for as many masks as a short payload takes; and for each length, the bits of so many bytes.
-_REPEATED = sum(1 << 32 * place for place in range(_LONG // 4))
+#: Every 32nd bit, for payloads of less than 16 bytes, 32, ...; and for each length, the bits of so many bytes.
+_REPEATED = tuple(sum(1 << 32 * place for place in range(4 * blocks)) for blocks in range(1, _LONG // 16 + 1))
 _BITS = tuple((1 << 8 * length) - 1 for length in range(_LONG))
 
 _fromBytes = int.from_bytes
@@ -33,7 +33,7 @@ def unmask(mask: bytes, payload: bytes) -> bytes:
     """
     length = len(payload)
     if length < _LONG:
-        repeated = _fromBytes(mask, "little") * _REPEATED & _BITS[length]
+        repeated = _fromBytes(mask, "little") * _REPEATED[length >> 4] & _BITS[length]
         return (_fromBytes(payload, "little") ^ repeated).to_bytes(length, "little")
     return unmaskLong(mask, payload)
 
