@@ -116,6 +116,7 @@ def useLeanPolling(reactor: IReactorTime, turns: Turns) -> bool:
     if type(reactor) is not EPollReactor or not all(hasattr(reactor, name) for name in needed):
         return False
     lean = _LeanPolling(reactor, turns)
+    turns.isPolled = True
     reactor.doIteration = lean.poll  # type: ignore[method-assign]
     return True
 

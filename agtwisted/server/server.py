@@ -7,6 +7,7 @@ In the reference: C{AGServer}.
 from __future__ import annotations
 
 import secrets
+from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -57,6 +58,12 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
 log = Logger()
+
+#: The letters of ids may stand in addresses.
+_FOR_ADDRESSES = bytes.maketrans(b"+/", b"-_")
+
+#: More calls than anybody has unanswered; a number that Python compares at once.
+_ANY_NUMBER = 1 << 29
 
 
 class AGServer(AsyncStreamEmitter):
@@ -148,6 +155,8 @@ class AGServer(AsyncStreamEmitter):
         self.isReady = False
         #: With so few values waiting for a consumer, nobody has to look closer.
         self.fewWaiting = lowWaterOf(given.inboundHighWaterMark)
+        #: With so many unanswered calls, a socket looks closer.
+        self.callsWatched = ((given.maxUnansweredCalls or _ANY_NUMBER) + 1) // 2
         self._started: Deferred[list[Failure]] | None = None
         self._isWatchingBroker = False
         self.startedAt: float | None = None
@@ -321,7 +330,7 @@ class AGServer(AsyncStreamEmitter):
         """
         @return: a new socket id, which nobody can guess.
         """
-        return secrets.token_urlsafe(15)
+        return b2a_base64(secrets.token_bytes(15), newline=False).translate(_FOR_ADDRESSES).decode("ascii")
 
     # ---- errors
 

@@ -48,9 +48,6 @@ if TYPE_CHECKING:
 
 log = SparingLogger()
 
-#: More calls than anybody has unanswered; a number that Python compares at once.
-_ANY_NUMBER = 1 << 29
-
 #: Seconds that a client which was too slow with its handshake has for the closing handshake.
 _SLOW_CLOSING_TIME = 2.0
 
@@ -114,12 +111,13 @@ class AGServerSocket(SendingSocket):
         #: What the socket's last packet may have woken.
         self._woken: WritableConsumableStream[Any] | Turns | None = None
         self._graceTimer: Timer | None = None
-        self._callsWatched = ((server.options.maxUnansweredCalls or _ANY_NUMBER) + 1) // 2
+        self._callsWatched = server.callsWatched
         self._excess: ExcessCalls | None = None
         self._heartbeat: Timer | None = None
         self._nextPing = self.lastHeard + seconds(server.pingInterval)
         if not server.pingTimeoutDisabled:
-            self._scheduleHeartbeat(self.lastHeard)
+            first = seconds(min(server.pingInterval, server.pingTimeout))
+            self._heartbeat = server.wheel.schedule(first, self._beat)
         self._handshakeTimer: Timer | None = server.wheel.schedule(
             seconds(server.handshakeTimeout), self._handshakeTimedOut
         )
@@ -422,11 +420,15 @@ class AGServerSocket(SendingSocket):
         server = self.server
         server.socketGone(self)
         event, serverEvent = ("disconnect", "disconnection") if wasOpen else ("connectAbort", "connectionAbort")
-        self.emitEvent(event, code=code, reason=reason)
-        server.emitEvent(serverEvent, socket=self, code=code, reason=reason)
-        self.emitEvent("close", code=code, reason=reason)
+        hears = server.hears
+        if self._listenerDemux is not None:
+            self.emitEvent(event, code=code, reason=reason)
+        if hears(serverEvent):
+            server.emitEvent(serverEvent, socket=self, code=code, reason=reason)
+        if self._listenerDemux is not None:
+            self.emitEvent("close", code=code, reason=reason)
         server.emitEvent("closure", socket=self, code=code, reason=reason)
-        if code not in socketProtocolIgnoreStatuses:
+        if code not in socketProtocolIgnoreStatuses and (self._listenerDemux is not None or hears("warning")):
             self.emitError(_closeError(code, reason))
         if self._channelSubscriptions:
             done = subscriptions.unsubscribeFromAll(self, self.subscriptions())

@@ -59,6 +59,13 @@ class AsyncStreamEmitter:
         if demux is not None and eventName in demux.streams:
             demux.write(eventName, Event(**fields))
 
+    def hears(self, eventName: str) -> bool:
+        """
+        @return: whether anybody gets to know of that event, so that it is worth its making.
+        """
+        demux = self._listenerDemux
+        return demux is not None and eventName in demux.streams
+
     def listener(self, eventName: str) -> DemuxedConsumableStream[Any]:
         """
         @return: the stream of that event.

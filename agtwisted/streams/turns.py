@@ -43,10 +43,12 @@ class Turns:
 
     @ivar wakeUps: the wake-ups that wait. Only L{wake}, and those who do the same with fewer steps, add to it.
     @ivar flushes: what is to be flushed; likewise with L{flush}.
+    @ivar isPolled: whether turns begin and end with the reactor's polls, and nobody looks at a connection again that has
+        been read in one.
     @ivar isDue: whether the end of the turn will come, without anything more being done for it.
     """
 
-    __slots__ = ("wakeUps", "flushes", "isDue", "_reactor", "_soon", "_settling", "_call", "_isWaking")
+    __slots__ = ("wakeUps", "flushes", "isDue", "isPolled", "_reactor", "_soon", "_settling", "_call", "_isWaking")
 
     def __init__(self, reactor: IReactorTime) -> None:
         """
@@ -60,6 +62,7 @@ class Turns:
         self.flushes: list[Flushable] = []
         self._call: IDelayedCall | None = None
         self.isDue = False
+        self.isPolled = False
         self._isWaking = False
 
     def getBackpressure(self) -> int:

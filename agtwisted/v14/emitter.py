@@ -182,6 +182,12 @@ class TwofoldEmitter(CallbackEmitter):
         demux = self._listenerDemux
         return super().hasListeners(event) or (demux is not None and event in demux.streams)
 
+    def hears(self, eventName: str) -> bool:
+        """
+        @return: the same.
+        """
+        return self.hasListeners(eventName)
+
     def emitEvent(self, eventName: str, **fields: object) -> None:
         """
         Emit an event of the core: its fields are arguments here.
