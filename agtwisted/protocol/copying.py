@@ -16,6 +16,8 @@ def ownCopy(value: Any) -> Any:
     @return: the same with lists and dicts of its own. Texts, numbers and the like are shared, since nobody can change
         them; anything else is copied by its own rules.
     """
+    if value.__class__ in _SHARED:
+        return value
     copies: list[Any] = [None]
     todo: list[tuple[Any, Any, Any]] = [(copies, 0, value)]
     while todo:

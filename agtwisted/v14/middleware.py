@@ -154,6 +154,10 @@ class _Step:
         except Exception as error:
             self._failed(Failure(error))
             return
+        if result is None:
+            # As most do.
+            self._returned(decidesByReturning)
+            return
         if inspect.iscoroutine(result):
             result = Deferred.fromCoroutine(result)
         if isinstance(result, Deferred):
