@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -27,10 +29,15 @@ ATTEMPT_INTERVAL = 0.1
 
 
 def freePort() -> int:
-    """Find a TCP port that nobody uses; it is named in advance because the server comes back on the same one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """
+    Find a TCP port that nobody uses; it is named in advance because the server comes back on the same one. Ports that the
+    system gives to clients are left out, since one of those could be taken in between.
+    """
+    while True:
+        port = random.randrange(15000, 32000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def findTool(name: str) -> str:
