@@ -24,7 +24,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.internet.tcp import Connection
 from twisted.trial.unittest import SynchronousTestCase
 
 from agtwisted import AGServer, websocket
@@ -37,6 +36,7 @@ from tests.wire import (
     PONG,
     TEXT,
     RawClient,
+    Transport,
     clientFrame,
     closeFrame,
     frames,
@@ -396,23 +396,6 @@ class PollingClock(Clock):
         self.writers: set[object] = set()
         self.addReader, self.removeReader = self.readers.add, self.readers.discard
         self.addWriter, self.removeWriter = self.writers.add, self.writers.discard
-
-
-class Transport(Connection):
-    """
-    A TCP transport over any stream socket.
-    """
-
-    def __init__(self, skt: Any, protocol: Any, reactor: Any) -> None:
-        super().__init__(skt, protocol, reactor)
-        self.logstr = "test"
-        self.connected = 1
-
-    def getPeer(self) -> None:
-        """
-        @return: a peer without an address, as UNIX sockets have.
-        """
-        return None
 
 
 class Sending:

@@ -22,7 +22,6 @@ from autobahn.websocket.compress import (
 from twisted.internet.defer import Deferred
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.task import Clock
-from twisted.internet.tcp import Connection
 from twisted.logger import globalLogPublisher
 from twisted.test.iosim import FakeTransport, IOPump
 from twisted.test.iosim import connect as connectThroughPump
@@ -41,6 +40,7 @@ from tests.wire import (
     PONG,
     TEXT,
     RawClient,
+    Transport,
     clientFrame,
     closeFrame,
     frames,
@@ -814,23 +814,6 @@ class WritersClock(Clock):
         """
 
     removeReader = addWriter = removeWriter = addReader
-
-
-class Transport(Connection):
-    """
-    A TCP transport over any stream socket.
-    """
-
-    def __init__(self, skt: Any, protocol: Any, reactor: Any) -> None:
-        super().__init__(skt, protocol, reactor)
-        self.logstr = "test"
-        self.connected = 1
-
-    def getPeer(self) -> None:
-        """
-        @return: a peer without an address, as UNIX sockets have.
-        """
-        return None
 
 
 class DeflatingClient(WebSocketClientProtocol):  # type: ignore[misc]

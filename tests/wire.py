@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
+from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport
 
@@ -94,6 +95,23 @@ def frames(data: bytes) -> list[tuple[int, bytes]]:
         found.append((data[0] & 0x7F, data[start : start + length]))
         data = data[start + length :]
     return found
+
+
+class Transport(Connection):
+    """
+    A TCP transport over any stream socket.
+    """
+
+    def __init__(self, skt: Any, protocol: Any, reactor: Any) -> None:
+        super().__init__(skt, protocol, reactor)
+        self.logstr = "test"
+        self.connected = 1
+
+    def getPeer(self) -> None:
+        """
+        @return: a peer without an address, as UNIX sockets have.
+        """
+        return None
 
 
 class RawClient:
