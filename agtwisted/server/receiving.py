@@ -74,7 +74,8 @@ class ReceivingSocket(MiddlewareSocket):
         """
         server = self.server
         if (
-            isBinary
+            not payload  # a pong, as a rule
+            or isBinary
             or self.state != OPEN
             or not (self._takesDirectly and server.takesDirectly)
             or self._inbound.queue is not None

@@ -201,25 +201,23 @@ class AGServerSocket(SendingSocket):
             return True
         return self._nextPing > self.lastHeard + seconds(server.pingInterval)
 
-    def _scheduleHeartbeat(self, now: float) -> None:
-        due = min(self._nextPing, self._silenceEnds())
-        self._heartbeat = self.server.wheel.schedule(max(0.0, due - now), self._beat)
-
     def _beat(self) -> None:
-        now = self._seconds()
-        if now >= self._silenceEnds():
+        now, silenceEnds = self._seconds(), self._silenceEnds()
+        if now >= silenceEnds:
             if self._wasAsked():
                 self.end(PONG_TIMED_OUT, None, None)
                 return
             # However short the times are that are set: being so late is a standstill.
             self.server.wheel.standstillEnded = now
+            silenceEnds = self._silenceEnds()
         if self._flow is not None and self._flow.isPaused:
             # Its pongs wait behind what is not being read: read a little, so that its life shows.
             self._transport.readOnce()
         if now >= self._nextPing:
             self._nextPing = now + seconds(self.server.pingInterval)
             self._sendPing()
-        self._scheduleHeartbeat(now)
+        due = min(self._nextPing, silenceEnds)
+        self._heartbeat = self.server.wheel.schedule(max(0.0, due - now), self._beat)
 
     def _sendPing(self) -> None:
         payload, isBinary = self.server.wire.signal(self._dialect.ping)
