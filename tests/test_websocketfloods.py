@@ -7,7 +7,12 @@ from __future__ import annotations
 import gc
 import tracemalloc
 import zlib
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
+
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
 
 from agtwisted import AGServer
 from tests.test_websocket import WebSocketTestCase
@@ -364,7 +369,63 @@ class SliceTests(FloodTestCase):
         self.clock.advance(0)
         self.clock.advance(0)
         self.assertEqual(received, list(range(600)))
-        self.assertEqual(reading, ["pauseProducing", "resumeProducing"] * 4)
+        self.assertEqual(reading, ["pauseProducing"] * 4 + ["resumeProducing"])
+
+    def slow(self, milliseconds: float) -> None:
+        """
+        Let each message of the client take so long.
+        """
+        now = [0.0]
+        self.server.wheel.seconds = lambda: now[0]
+        received = self.socket.messageReceived
+
+        def take(payload: bytes, isBinary: bool) -> None:
+            now[0] += milliseconds / 1000
+            received(payload, isBinary)
+
+        self.protocol._receiver = SimpleNamespace(
+            messageReceived=take, flush=self.socket.flush, connectionLost=self.socket.connectionLost
+        )
+
+    def test_usual(self) -> None:
+        """
+        Usual messages that come at once are taken for some milliseconds of each turn, in order, with what comes meanwhile
+        behind them, and the client is not read before all have been; if they take no time, all are taken at once.
+        """
+        for milliseconds in (0.1, 0.0):
+            client, self.socket = self.limited()
+            self.protocol = client.protocol
+            received = self.values(self.socket.receiver("x"))
+            reading: list[str] = []
+            for name in ("pauseProducing", "resumeProducing"):
+                self.patch(client.transport, name, partial(reading.append, name))
+            self.slow(milliseconds)
+            chunk = b"".join(packet("x", number) for number in range(200))
+            client.protocol.dataReceived(chunk[:-3])
+            first = self.socket.inboundReceivedMessageCount
+            client.protocol.dataReceived(chunk[-3:] + closeFrame(1000))
+            for _ in range(10):
+                self.clock.advance(0)
+            self.assertEqual(received, list(range(200)))
+            self.assertEqual([event.code for _, event in self.closed], [1000])
+            if milliseconds:
+                self.assertLess(first, 150)
+                self.assertEqual((reading[0], reading[-1]), ("pauseProducing", "resumeProducing"))
+            else:
+                self.assertEqual((first, reading), (200, []))
+
+    def test_usualGone(self) -> None:
+        """
+        What is left of a client that is gone is nobody's any more.
+        """
+        client, self.socket = self.limited()
+        self.protocol = client.protocol
+        self.slow(0.1)
+        client.protocol.dataReceived(b"".join(packet("x", number) for number in range(500)))
+        first = self.socket.inboundReceivedMessageCount
+        client.protocol.connectionLost(Failure(ConnectionDone()))
+        self.clock.advance(0)
+        self.assertEqual(self.socket.inboundReceivedMessageCount, first)
 
     def test_more(self) -> None:
         """

@@ -3,7 +3,8 @@ The fan-out within one process.
 
 A publication goes to all subscribers of its channel at once, as long as no more than L{SLICE} deliveries come together
 in one turn of the reactor. What is beyond that waits for the next turns, a slice in each, so that a publication to ten
-thousand subscribers holds nobody else up. Within a channel the order is kept.
+thousand subscribers holds nobody else up. Where sending takes so long that a slice would last longer than L{TIME}, slices
+are smaller. Within a channel the order is kept.
 """
 
 from __future__ import annotations
@@ -22,8 +23,13 @@ from agtwisted.streams.turns import Turns
 
 log = SparingLogger()
 
-#: Deliveries that come together in one turn.
+#: Deliveries that come together in one turn at most, and that one has room for in any case.
 SLICE = 1024
+LEAST = 128
+#: Seconds that a turn's deliveries may take, with sending them.
+TIME = 0.008
+#: Deliveries of one channel before it is the next one's turn.
+_PIECE = 64
 
 
 class Subscriber(Protocol):
@@ -112,7 +118,7 @@ class Hub:
     Knows which subscribers of this process are subscribed to what.
     """
 
-    __slots__ = ("_channels", "_publicationFor", "_turns", "_left", "_waiting", "_isStepping")
+    __slots__ = ("_channels", "_publicationFor", "_turns", "_room", "_left", "_began", "_waiting", "_isStepping")
 
     def __init__(self, publicationFor: Callable[[str, object], Publication], turns: Turns) -> None:
         """
@@ -122,8 +128,10 @@ class Hub:
         self._channels: dict[str, dict[str, Subscriber]] = {}
         self._publicationFor = publicationFor
         self._turns = turns
-        #: Deliveries that this turn has room for.
-        self._left = SLICE
+        #: Deliveries that a turn has room for, and that this one still has.
+        self._room = self._left = SLICE
+        #: When the first of this turn was made.
+        self._began = 0.0
         #: What waits for the next turns, by channel.
         self._waiting: dict[str, deque[_Delivery]] = {}
         self._isStepping = False
@@ -172,12 +180,17 @@ class Hub:
         if subscribers is None:
             return None
         if channel not in self._waiting and len(subscribers) <= self._left:
-            self._take(len(subscribers))
+            isFirst = self._left == self._room
+            if isFirst:
+                self._began = self._turns.seconds()
+            self._left -= len(subscribers)
             for subscriber in tuple(subscribers.values()):
                 try:
                     subscriber.publicationReceived(publication)
                 except Exception:
                     _subscriberFailed()
+            if isFirst:
+                self._turns.flush(self)  # behind those who have something to send now
             return None
         delivery = _Delivery(publication, iter(tuple(subscribers.values())))
         self._waiting.setdefault(channel, deque()).append(delivery)
@@ -186,31 +199,33 @@ class Hub:
             self._turns.callLater(0, self._step)
         return delivery.done
 
-    def _take(self, count: int) -> None:
-        if self._left == SLICE:
-            self._turns.flush(self)
-        self._left -= count
-
     def flush(self) -> None:
         """
-        The turn has ended: the next one has room for a slice again.
+        The turn has ended: the next one has room again, for as many as there is time for.
         """
-        self._left = SLICE
+        delivered = self._room - self._left
+        if delivered >= LEAST:
+            took = self._turns.seconds() - self._began
+            enough = int(TIME / took * delivered) if took > 0 else SLICE
+            self._room = min(SLICE, max(LEAST, (self._room + enough) // 2))
+        self._left = self._room
 
     def _step(self) -> None:
         """
         Deliver a slice, of each waiting channel in turn, and leave the rest for the next turns.
         """
-        room = SLICE
-        while room > 0 and self._waiting:
+        self._began = self._turns.seconds()
+        self._left = self._room
+        while self._left > 0 and self._waiting and self._turns.seconds() - self._began < TIME:
             channel = next(iter(self._waiting))
             deliveries = self._waiting[channel]
-            room -= self._deliverSlice(deliveries[0], min(room, SLICE // 4))
+            self._left -= self._deliverSlice(deliveries[0], min(self._left, _PIECE))
             if deliveries[0].done.called:
                 deliveries.popleft()
             del self._waiting[channel]
             if deliveries:
                 self._waiting[channel] = deliveries  # behind the others
+        self._turns.flush(self)
         self._isStepping = bool(self._waiting)
         if self._isStepping:
             self._turns.callLater(0, self._step)

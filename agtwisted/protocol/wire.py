@@ -10,7 +10,7 @@ from typing import Any
 from orjson import OPT_PASSTHROUGH_DATETIME, JSONDecodeError, dumps, loads
 
 from agtwisted.protocol.codecs import JSONCodec, plainForm
-from agtwisted.protocol.depth import TooDeep, checkingDepth, isDeeper, isTextDeeper
+from agtwisted.protocol.depth import TooDeep, checkingDepth, isDecodedDeeper, isDeeper, isTextDeeper
 from agtwisted.protocol.frames import BINARY, TEXT_HEADERS, frame, textFrame
 
 _encodeJSON, _decodeJSON = JSONCodec().encodeUTF8, JSONCodec().decodeUTF8
@@ -116,7 +116,7 @@ def _jsonDecoder(maxDepth: int) -> Callable[[bytes], object]:
             if len(payload) > flatLength and isTextDeeper(payload, maxDepth):
                 raise TooDeep from None
             return _decodeJSON(payload)
-        if len(payload) > flatLength and _holdsContainers(value) and isTextDeeper(payload, maxDepth):
+        if len(payload) > flatLength and _holdsContainers(value) and isDecodedDeeper(payload, value, maxDepth):
             raise TooDeep
         return value if value.__class__ is dict or value.__class__ is list else str(payload, "utf-8")
 

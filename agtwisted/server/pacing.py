@@ -3,7 +3,8 @@ Letting clients in and out at a pace that leaves time for those who are in.
 
 To let a client in costs as much as a dozen messages, and so does cleaning up after one. When thousands come or go at once,
 that is cut into slices of some milliseconds, one in each turn of the reactor, and in the order in which they have come;
-between two slices, everybody else is served.
+between two slices, everybody else is served. While that takes longer than a slice, cleaning up lets most turns go by: a poll
+reports no more than so many at once, and others may be waiting behind those.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ SLICE = 0.01
 #: Seconds of each turn for cleaning up after those who are gone. They wait for nothing; but as many others may have to be
 #: looked at before it is seen who has something to say, so that this has to be short.
 CLEANING = 0.002
+#: So many turns in which there is much else to do go by without it at most.
+PATIENCE = 8
 
 
 class Pacer:
@@ -30,19 +33,24 @@ class Pacer:
     Does at once what there is time for in this turn of the reactor, and the rest in later ones.
     """
 
-    __slots__ = ("_turns", "_seconds", "_slice", "_waiting", "_isInTurn", "_deadline")
+    __slots__ = ("_turns", "_seconds", "_slice", "_patience", "_waiting", "_isInTurn", "_deadline", "_ended", "_passed")
 
-    def __init__(self, turns: Turns, seconds: Callable[[], float], slice: float = SLICE) -> None:
+    def __init__(self, turns: Turns, seconds: Callable[[], float], slice: float = SLICE, patience: int = 0) -> None:
         """
         @param seconds: tells the time.
         @param slice: seconds of each turn that there are for it.
+        @param patience: so many turns may go by without it if others take longer than that.
         """
         self._turns = turns
         self._seconds = seconds
         self._slice = slice
+        self._patience = patience
         self._waiting: deque[Callable[[], object]] = deque()
         self._isInTurn = False
         self._deadline = 0.0
+        #: When the last slice ended or went by, and how many have gone by since the last.
+        self._ended = 0.0
+        self._passed = 0
 
     def mayGoOn(self) -> bool:
         """
@@ -74,12 +82,19 @@ class Pacer:
         The turn ends: what waits goes on in the next.
         """
         if self._waiting:
+            self._ended = self._seconds()
             self._turns.callLater(0, self._goOn)
         else:
             self._isInTurn = False
 
     def _goOn(self) -> None:
-        deadline = self._seconds() + self._slice
+        now = self._seconds()
+        if now - self._ended > self._slice and self._passed < self._patience:
+            self._passed += 1
+            self.flush()
+            return
+        self._passed = 0
+        deadline = now + self._slice
         while self._waiting:
             try:
                 self._waiting.popleft()()

@@ -41,8 +41,13 @@ if TYPE_CHECKING:
 
 log = SparingLogger()
 
-#: Packets of a batch that are processed in one turn; the others wait, so that nobody else has to.
+#: Packets of a batch that are processed in one turn, and seconds that they may take; the others wait, so that nobody else
+#: has to. Every so many packets it is looked at the time.
 _BATCH_SLICE = 128
+_BATCH_TIME = 0.004
+_BATCH_LOOK = 16
+#: Bytes from which on it takes a while to decode a message: what it holds is for the next turn.
+_LONG_BATCH = 65536
 
 
 class ReceivingSocket(MiddlewareSocket):
@@ -325,29 +330,35 @@ class ReceivingSocket(MiddlewareSocket):
         self._woken = those
 
     def _batchReceived(self, packets: Iterator[Any], payload: bytes, isBinary: bool) -> Waiting:
-        taken = 0
+        waiting = self.turns.nextTurn() if len(payload) > _LONG_BATCH else self._takeSlice(packets, payload, isBinary)
+        if waiting is None:
+            return None
+        return Deferred.fromCoroutine(self._finishBatch(waiting, packets, payload, isBinary))
+
+    def _takeSlice(self, packets: Iterator[Any], payload: bytes, isBinary: bool) -> Waiting:
+        """
+        Take as many packets of a batch in hand as there is time for in one turn.
+
+        @return: what the others have to wait for; C{None} if there are no others.
+        """
+        taken, deadline = 0, self._seconds() + _BATCH_TIME
         for packet in packets:
             waiting = self._batchedPacketReceived(packet, payload, isBinary)
-            taken += 1
-            if waiting is None and taken == _BATCH_SLICE:
-                waiting = self.turns.nextTurn()
             if waiting is not None:
-                return Deferred.fromCoroutine(self._finishBatch(waiting, packets, payload, isBinary))
+                return waiting
+            taken += 1
+            if taken % _BATCH_LOOK == 0 and (taken == _BATCH_SLICE or self._seconds() >= deadline):
+                return self.turns.nextTurn()
         return None
 
     async def _finishBatch(
-        self, waiting: Deferred[Any], packets: Iterator[Any], payload: bytes, isBinary: bool
+        self, first: Deferred[Any], packets: Iterator[Any], payload: bytes, isBinary: bool
     ) -> None:
-        taken = 0
+        waiting: Waiting = first
         try:
-            await waiting
-            for packet in packets:
-                next = self._batchedPacketReceived(packet, payload, isBinary)
-                taken += 1
-                if next is not None:
-                    await next
-                elif taken % _BATCH_SLICE == 0:
-                    await self.turns.nextTurn()
+            while waiting is not None:
+                await waiting
+                waiting = self._takeSlice(packets, payload, isBinary)
         except Exception as error:
             self._messageFailed(error)
 

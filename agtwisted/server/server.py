@@ -41,7 +41,7 @@ from agtwisted.server.middleware import (
     Verdict,
     clientError,
 )
-from agtwisted.server.pacing import CLEANING, Pacer
+from agtwisted.server.pacing import CLEANING, PATIENCE, Pacer
 from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.server.stalls import StallWatch
 from agtwisted.server.statistics import statistics
@@ -148,7 +148,7 @@ class AGServer(AsyncStreamEmitter):
         self._socketType = ThrottledServerSocket if given.maxMessagesPerSecond else AGServerSocket
         self.admission = Admission(given, self.limitHit)
         self.pacer = Pacer(self.turns, self.wheel.seconds)
-        self.cleaning = Pacer(self.turns, self.wheel.seconds, CLEANING)
+        self.cleaning = Pacer(self.turns, self.wheel.seconds, CLEANING, PATIENCE)
         self._dialect = self._dialects[given.protocolVersion]
         self.clients: dict[str, AGServerSocket] = {}
         self.pendingClients: dict[str, AGServerSocket] = {}

@@ -136,6 +136,12 @@ class Turns:
         """
         return self._reactor.callLater(delay, function, *arguments)
 
+    def seconds(self) -> float:
+        """
+        @return: the time, by the clock that delayed calls go by.
+        """
+        return self._reactor.seconds()
+
     def run(self) -> None:
         """
         Run everything that waits for the end of this turn now. For tests; a second call in one turn does no harm.

@@ -201,7 +201,13 @@ def _passOn(socket: SCServerSocket, channel: Any, data: Any, ackData: Any, packe
 
 def _disconnect(socket: SCServerSocket, data: Any, expired: Any, response: Response) -> None:
     if socket.speaksDisconnect:
-        socket.peerDisconnects(member(data, "code"), member(data, "data"))
+        code, reason, cleaning = member(data, "code"), member(data, "data"), socket.server.cleaning
+        if cleaning.mayGoOn():
+            socket.peerDisconnects(code, reason)
+        else:
+            # When thousands go at once, they are let go in slices. What else they say has no meaning any more.
+            socket.closeInput()
+            cleaning.wait(lambda: socket.peerDisconnects(code, reason))
     else:
         socket.notify("#disconnect", _plain(data), response)
 

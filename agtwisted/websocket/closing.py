@@ -31,7 +31,9 @@ class ClosingProtocol(FrameProtocol):
     Ends a connection.
     """
 
+    #: Whether the connection is gone, and whether the socket and all others know.
     _isLost = False
+    _isCleanedUp = False
     #: What fires when the connection is gone.
     _whenLost: Any = ()
 
@@ -60,7 +62,7 @@ class ClosingProtocol(FrameProtocol):
         @return: fires when the connection is gone.
         """
         done: Deferred[None] = Deferred()
-        if self._isLost:
+        if self._isCleanedUp:
             done.callback(None)
         else:
             self._whenLost = [*self._whenLost, done]

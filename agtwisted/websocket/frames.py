@@ -4,6 +4,7 @@ What is usual on an open connection: small messages that come, finished frames t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from errno import EAGAIN, EWOULDBLOCK
 from typing import Any
 
@@ -28,6 +29,11 @@ READ_SIZE = 16384
 
 #: How connections end, as Twisted tells protocols.
 _ENDS: dict[Exception, Failure] = {why: Failure(why) for why in (CONNECTION_DONE, CONNECTION_LOST)}
+
+#: Bytes after which it is looked at the time, and seconds that may pass until the rest is left for another turn: thousands
+#: of messages fit into what is read at once.
+_PORTION = 1024
+_TIME_A_TURN = 0.005
 
 _NOTHING_THERE = (EAGAIN, EWOULDBLOCK)
 
@@ -73,7 +79,9 @@ class FrameProtocol(WebSocketServerProtocol):
     _isPaused = False
     #: Reading is paused, but for what comes next.
     _isReadingOnce = False
-    #: Whether there is more for Autobahn's parser than it takes in one turn.
+    #: Whether there is time to clean up after it, once it is gone.
+    _hasTime = False
+    #: Whether there is more than is taken in one turn.
     _isBehind = False
     #: The producer of what is sent, and whether the transport knows it.
     _outbox: Any = None
@@ -90,6 +98,9 @@ class FrameProtocol(WebSocketServerProtocol):
         self.state = CONNECTING
         self.bytesReceived = self._usualLength = 0
         self._receiver = self._directTransport = None
+
+    #: Leaves what there is for another turn.
+    _fallBehind: Callable[[], None]
 
     # ---- receiving
 
@@ -119,6 +130,7 @@ class FrameProtocol(WebSocketServerProtocol):
         """
         server = self.factory.agServer
         cleaning, transport = server.cleaning, self._directTransport
+        self._hasTime = True
         if cleaning.mayGoOn():
             if not server.turns.isPolled:
                 return why
@@ -165,6 +177,9 @@ class FrameProtocol(WebSocketServerProtocol):
             self.transport.pauseProducing()
         if self._tail:
             data, self._tail = self._tail + data, b""
+            if self._isBehind:
+                self._tail = data
+                return
         if self.state == OPEN and self._isParserIdle():
             data = self._takeFrames(data)
         if data:
@@ -184,10 +199,20 @@ class FrameProtocol(WebSocketServerProtocol):
 
         @return: what is left for Autobahn.
         """
-        position, end = 0, len(data)
+        end = len(data)
+        position, last, portion = 0, end - 6, _PORTION
         receive = self._receiver.messageReceived
         longest = self._longestFast
-        while end - position >= 6:
+        deadline = None
+        while position <= last:
+            if position > portion:
+                now = self.factory.agServer.wheel.seconds()
+                if deadline is None:
+                    deadline = now + _TIME_A_TURN
+                elif now >= deadline:
+                    self._fallBehind()
+                    break
+                portion = position + _PORTION
             length = _SHORT_LENGTHS.get(data[position : position + 2])
             start = position + 6
             if length is None:
@@ -210,7 +235,7 @@ class FrameProtocol(WebSocketServerProtocol):
             receive(unmask(data[start - 4 : start], data[start:stop]), False)
             if self.state != OPEN:
                 return data[position:]
-        if position < end and _isUnusual(data[position : position + 2]):
+        if position < end and not self._isBehind and _isUnusual(data[position : position + 2]):
             return data[position:]
         self._tail = data[position:]
         return b""

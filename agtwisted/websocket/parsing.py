@@ -4,8 +4,7 @@ What is unusual on an open connection: Autobahn's parser, and what guards it aga
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from autobahn.websocket.protocol import WebSocketProtocol
@@ -23,6 +22,8 @@ _FRAMES_A_TURN = 128
 
 #: What a close frame begins with.
 _GOODBYE = b"\x88"
+#: Bytes that it has at most.
+_LONGEST_GOODBYE = 131
 
 
 class ParsingProtocol(ClosingProtocol):
@@ -32,6 +33,8 @@ class ParsingProtocol(ClosingProtocol):
 
     #: How many frames Autobahn's parser has begun with in this turn.
     _framesTaken = 0
+    #: Whether a close frame has come, which there was no time for yet.
+    _isLeaving = False
     message_data: Any
 
     @cached_property
@@ -54,36 +57,45 @@ class ParsingProtocol(ClosingProtocol):
         """
         if self.failedByMe:
             return
+        if self._isLeaving:
+            if len(self.data) < _LONGEST_GOODBYE:
+                self.data += data  # what comes behind a close frame has no meaning any more
+            return
         server = self.factory.agServer
         if data[:1] == _GOODBYE and self.current_frame is None and not self.data and not server.cleaning.mayGoOn():
             # When thousands go at once, they are let go in slices.
             self.data = data
-            self._fallBehind(server.cleaning.wait)
+            self._isBehind = self._isLeaving = True
+            server.cleaning.wait(self._catchUp)
             return
         self._framesTaken = 0
         super()._dataReceived(data)
         if self.failedByMe:
             self.data = b""
         elif self._framesTaken >= _FRAMES_A_TURN and self.data and not self._isBehind:
-            self._fallBehind(partial(server.turns.callLater, 0))
+            self._fallBehind()
 
-    def _fallBehind(self, callLater: Callable[[Callable[[], None]], object]) -> None:
+    def _fallBehind(self) -> None:
         """
         Leave what there is for another turn.
         """
         self._isBehind = True
         self.transport.pauseProducing()
-        callLater(self._catchUp)
+        self.factory.agServer.turns.callLater(0, self._catchUp)
 
     def _catchUp(self) -> None:
         """
         Go on with what was left for another turn.
         """
-        self._isBehind = False
-        if self.state != WebSocketProtocol.STATE_CLOSED:
-            if not self._isPaused:
-                self.transport.resumeProducing()
+        self._isBehind = self._isLeaving = False
+        if self.state == WebSocketProtocol.STATE_CLOSED:
+            return
+        if self._tail:
+            self._takeUnusual(b"")
+        else:
             self._dataReceived(b"")
+        if not self._isPaused and not self._isBehind:
+            self.transport.resumeProducing()
 
     def processData(self) -> bool:
         """

@@ -73,11 +73,23 @@ class AGServerProtocol(UpgradingProtocol):
         if self.closeHandshakeTimeoutCall is not None:
             self.closeHandshakeTimeoutCall.cancel()
         self.state = WebSocketProtocol.STATE_CLOSED
+        self._isLost = True
+        cleaning = self.factory.agServer.cleaning
+        if self._receiver is None or self._hasTime or cleaning.mayGoOn():
+            self._cleanUp()
+        else:
+            # What goes through TLS, and what the server itself drops, has not been asked before.
+            cleaning.wait(self._cleanUp)
+
+    def _cleanUp(self) -> None:
+        """
+        Tell the socket, and those who have waited for it, that the connection is gone.
+        """
         self._tell(HUNG_UP, "")
         # Those that know each other part, so that all is freed now and not by the garbage collector.
         self._receiver = self._outbox = None
         self._stopReadingDirectly()
-        self._isLost = True
+        self._isCleanedUp = True
         waiting, self._whenLost = self._whenLost, ()
         for done in waiting:
             if not done.called:

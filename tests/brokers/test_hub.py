@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from agtwisted.brokers.hub import SLICE, Hub, Publication
+from agtwisted.brokers.hub import LEAST, SLICE, TIME, Hub, Publication
 from agtwisted.protocol.codecs import JSONCodec
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.wire import Wire
@@ -215,6 +215,32 @@ class HubTests(SynchronousTestCase):
         self.assertEqual({tuple(reader.got) for reader in many}, {(1, 2)})
         self.successResultOf(first)
         self.successResultOf(second)
+
+    def test_slow(self) -> None:
+        """
+        Where deliveries take long, a turn has fewer of them, down to some that it always has; where they no longer do, it
+        has more again. What it takes to send them counts as well.
+        """
+        many = self.readers(8 * SLICE)
+        cost = [TIME / 512]
+        receive = Reader.publicationReceived
+
+        def received(reader: Reader, publication: Publication) -> None:
+            self.clock.rightNow += cost[0]
+            receive(reader, publication)
+
+        self.patch(Reader, "publicationReceived", received)
+        for seconds, expected in ((TIME / 512, 512), (TIME, LEAST // 2), (0.0, SLICE)):
+            cost[0] = seconds
+            counts = []
+            done = self.publish("news", seconds)
+            while self.clock.getDelayedCalls():
+                before = sum(len(reader.got) for reader in many)
+                self.turn()
+                counts.append(sum(len(reader.got) for reader in many) - before)
+            self.successResultOf(done)
+            self.assertTrue(0.9 * expected <= counts[len(counts) // 2] <= 1.1 * expected, (seconds, counts))
+        self.assertEqual({len(reader.got) for reader in many}, {3})
 
     def test_unsubscribedMeanwhile(self) -> None:
         """

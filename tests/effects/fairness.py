@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 
-from tests.wire import clientFrame, closeFrame, packet, upgradeRequest
+from tests.wire import BINARY, clientFrame, closeFrame, packet, upgradeRequest
 
 from .crowd import enoughDescriptors
 from .heart import Heart
@@ -135,14 +135,17 @@ def _die(port: int, count: int) -> Callable[[], None]:
     return crowd.members.clear  # to be killed
 
 
-def _leave(port: int, count: int) -> Callable[[], None]:
-    crowd, goodbye = _Crowd(port, count), closeFrame(1000)
+def _leave(goodbye: bytes) -> Callable[[int, int], Callable[[], None]]:
+    def prepare(port: int, count: int) -> Callable[[], None]:
+        crowd = _Crowd(port, count)
 
-    def leave() -> None:
-        for member in crowd.members:
-            member.send(goodbye)
+        def leave() -> None:
+            for member in crowd.members:
+                member.send(goodbye)
 
-    return leave
+        return leave
+
+    return prepare
 
 
 def _publish(port: int, count: int) -> Callable[[], None]:
@@ -207,7 +210,8 @@ def _token(number: int) -> str:
 
 KINDS: dict[str, Callable[[int, int], Callable[[], None]]] = {
     "deaths": _die,
-    "goodbyes": _leave,
+    "goodbyes": _leave(closeFrame(1000)),
+    "announced goodbyes": _leave(packet("#disconnect", {"code": 1000}) + closeFrame(1000)),
     "publication": _publish,
     "batch of calls": _alone(_batch(lambda number: {"event": "echo", "data": number, "cid": 1000 + number})),
     "batch of publications": _alone(
@@ -217,10 +221,15 @@ KINDS: dict[str, Callable[[int, int], Callable[[], None]]] = {
         _batch(lambda number: {"event": "#subscribe", "data": {"channel": f"c{number}"}, "cid": 1000 + number})
     ),
     "pipelined calls": _alone(lambda count: b"".join(packet("echo", number, 1000 + number) for number in range(count))),
+    "messages of one byte": _alone(lambda count: clientFrame("x") * count),
+    "binary messages that are none": _alone(lambda count: clientFrame(b"\xff", BINARY) * count),
     "bad tokens": _alone(
         lambda count: b"".join(packet("#authenticate", _token(number), 1000 + number) for number in range(count // 10))
     ),
 }
+
+#: Those after which the clients should be gone.
+LEAVING = ("deaths", "goodbyes", "announced goodbyes")
 
 
 # ---- measuring
@@ -280,7 +289,7 @@ def _measure(
     before = heart.pulse()
     cpu, began = process.cpu, time.monotonic()
     attacker.attack()
-    left = _othersWhenGone(watcher) if attacker.kind in ("deaths", "goodbyes") else 0
+    left = _othersWhenGone(watcher) if attacker.kind in LEAVING else 0
     seconds, used, during = time.monotonic() - began, process.cpu - cpu, heart.pulse()
     return Outcome(
         server,

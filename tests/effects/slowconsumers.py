@@ -215,6 +215,14 @@ def closeCode(connection: sockets.socket) -> int:
 _SLOW = SLOW_CONSUMER_REASON.encode()
 
 
+def _listen(readers: _Readers, watcher: Client) -> Any:
+    """
+    Read for a moment, and ask for the server's report: both take time that others' publications have to wait here.
+    """
+    readers.read(0.2)
+    return watcher.call("report")
+
+
 def measure(count: int, limit: int = 1 << 20, seconds: float = 5.0) -> Outcome:
     """
     @param count: how many read.
@@ -229,13 +237,14 @@ def measure(count: int, limit: int = 1 << 20, seconds: float = 5.0) -> Outcome:
         stack.callback(watcher.close)
         readers = _Readers(process.port, count, stack)
         readers.settle()
-        readers.read(seconds)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            _listen(readers, watcher)
         without = readers.p99()
         slow = [subscribe(process.port, ["all", "bulk"], 4096) for _ in range(2)]
         readers.settle()
         deadline = time.monotonic() + PATIENCE
-        while (report := watcher.call("report"))["counted"] < 2 and time.monotonic() < deadline:
-            readers.read(0.5)
+        while (report := _listen(readers, watcher))["counted"] < 2 and time.monotonic() < deadline:
             slow[1].send(_PONG)
         p99 = readers.p99()
         codes = [closeCode(connection) for connection in slow]

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from agtwisted.protocol.depth import TooDeep, checkingDepth, isDeeper, isTextDeeper
+from agtwisted.protocol.depth import TooDeep, checkingDepth, isDecodedDeeper, isDeeper, isTextDeeper
 
 
 def nested(depth: int) -> str:
@@ -72,6 +72,16 @@ class DepthTests(SynchronousTestCase):
             for limit in range(1, 8):
                 self.assertEqual(isDeeper(value, limit), depth > limit, value)
                 self.assertEqual(isTextDeeper(json.dumps(value).encode(), limit), depth > limit, value)
+
+    def test_many(self) -> None:
+        """
+        A message with very many arrays and objects is judged as one with few.
+        """
+        for count in (300, 40_000):
+            for deep, expected in ((256, False), (257, True)):
+                payload = f"[{'[],' * count}{nested(deep - 1)}]".encode()
+                self.assertIs(isDecodedDeeper(payload, json.loads(payload), 256), expected, (count, deep))
+        self.assertFalse(isDecodedDeeper(nested(256).encode(), None, 256))
 
     def test_noJSON(self) -> None:
         """

@@ -27,6 +27,8 @@ class StepTurns:
     def __init__(self) -> None:
         self._flushes: list[Flushable] = []
         self._later: list[Callable[[], object]] = []
+        #: What others do in each turn.
+        self.others: Callable[[], object] = lambda: None
 
     def flush(self, flushable: Flushable) -> None:
         """
@@ -49,6 +51,7 @@ class StepTurns:
         flushes, self._flushes = self._flushes, []
         for each in flushes:
             each.flush()
+        self.others()
         later, self._later = self._later, []
         for job in later:
             job()
@@ -111,6 +114,21 @@ class PacerTests(SynchronousTestCase):
             self.ask(number)
             self.turns.end()
         self.assertEqual(self.done, [0, 1, 2, 3, 4])
+
+    def test_givesWay(self) -> None:
+        """
+        While turns take longer than a slice because of what others do, one that is told to lets most of them go by, but not
+        all.
+        """
+        self.pacer = Pacer(self.turns, lambda: self.now, patience=8)
+        for number in range(5):
+            self.ask(number)
+        self.turns.others = lambda: setattr(self, "now", self.now + 2 * SLICE)
+        done = []
+        for _ in range(20):
+            self.turns.end()
+            done.append(len(self.done))
+        self.assertEqual(done, [2] * 8 + [4] * 9 + [5] * 3)
 
     def test_failure(self) -> None:
         """
@@ -193,6 +211,66 @@ class PacedTests(ServerTestCase):
             self.assertEqual([packet.get("rid") for packet in client.packets], [1])
             self.clock.advance(11)
             self.assertEqual(server.clientsCount, 1)
+
+    def test_moreBehindGoodbye(self) -> None:
+        """
+        A close frame that waits for its turn may come in pieces; what comes behind it has no meaning, and is not kept.
+        """
+        for late, code in ((closeFrame(1001)[2:], 1001), (b"a" * 100_000, 1002)):
+            client = self.raw(self.server)
+            client.join()
+            (socket,) = self.server.clients.values()
+            codes: list[int] = []
+            self.collect(socket.listener("close"), lambda event, codes=codes: codes.append(event.code))
+            self.hurry(self.server)
+            client.protocol.dataReceived(closeFrame(1001)[:2] if code == 1001 else b"\x88\x7f")
+            for start in range(0, len(late), 10_000):
+                client.protocol.dataReceived(late[start : start + 10_000])
+            client.protocol.dataReceived(packet("#publish", {"channel": "x"}, 7))
+            self.assertLess(len(client.protocol.data), 20_000)
+            for _ in range(5):
+                self.settle()
+            self.assertEqual((codes, self.server.clientsCount), ([code], 0))
+            client.lose()
+
+    def test_lost(self) -> None:
+        """
+        A connection that is lost without the server having been asked before, as through TLS, no longer counts at once; its
+        socket hears of it in a later turn, and whoever waits for the end after that.
+        """
+        for server in (self.makeServer(), SCServer(self.clock, authKey="secret")):
+            client = self.raw(server)
+            client.join()
+            (socket,) = server.clients.values()
+            happened: list[Any] = []
+            self.collect(server.listener("disconnection"), lambda event, happened=happened: happened.append(event.code))
+            self.hurry(server)
+            client.protocol.connectionLost(Failure(ConnectionDone()))
+            client.protocol.whenLost().addCallback(lambda _, happened=happened: happened.append("lost"))
+            self.assertEqual((server.admission.connections, server.clientsCount, happened), (0, 1, []))
+            socket.transmit("news", 1)
+            client.protocol.abort()
+            for _ in range(5):
+                self.settle()
+            self.assertEqual((server.clientsCount, sorted(map(str, happened))), (0, ["1006", "lost"]))
+
+    def test_disconnect(self) -> None:
+        """
+        Version 14's C{#disconnect} waits for its turn, too; what the client says behind it has no meaning any more.
+        """
+        server = SCServer(self.clock, authKey="secret")
+        client = connect(server)
+        heard: list[Any] = []
+        codes: list[int] = []
+        client.socket.on("disconnect", lambda code, reason: codes.append(code))
+        client.socket.on("news", lambda data, respond: heard.append(data))
+        self.hurry(server)
+        for event in ('"news","data":1', '"#disconnect","data":{"code":4444}', '"news","data":2'):
+            client.socket.messageReceived(b'{"event":%s}' % event.encode(), False)
+        self.assertEqual((server.clientsCount, codes, heard), (1, [], [1]))
+        for _ in range(5):
+            self.settle()
+        self.assertEqual((server.clientsCount, codes, heard), (0, [4444], [1]))
 
     def test_goodbye(self) -> None:
         """
