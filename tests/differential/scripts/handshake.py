@@ -110,13 +110,13 @@ for version in (1, 2):
 
 SCRIPTS += [
     Script("handshake-late", [settle(), settle(), hello(), send(ECHO)]),
-    Script("handshake-never", [ended()], {"handshakeTimeout": 200}, events=True),
-    Script("handshake-never-v1", [ended()], {"handshakeTimeout": 200, "protocolVersion": 1}),
-    Script("handshake-never-but-websocket-pings", [settle(), settle(), settle(), ended()], {"handshakeTimeout": 200}),
+    Script("handshake-never", [ended()], {"handshakeTimeout": 2500}, events=True),
+    Script("handshake-never-v1", [ended()], {"handshakeTimeout": 2500, "protocolVersion": 1}),
+    Script("handshake-never-but-websocket-pings", [settle(), settle(), settle(), ended()], {"handshakeTimeout": 2500}),
     Script(
         "handshake-never-but-tolerated-frames",
         [raw("x"), settle(), raw(""), ended()],
-        {"handshakeTimeout": 200, "strictHandshake": False},
+        {"handshakeTimeout": 2500, "strictHandshake": False},
     ),
     Script("handshake-abandoned", [close(4444, "changed my mind")], events=True),
     Script("handshake-abandoned-without-code", [close()], events=True),

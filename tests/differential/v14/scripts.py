@@ -237,7 +237,7 @@ def _own() -> list[Script]:
         Script("closed-by-client", [hello(), send(subscribe("a"), subscribe("b", 3)), close(4445, "mine")], events=True),
         Script("closed-by-client-without-code", [hello(), close()], events=True),
         Script("closed-before-handshake", [connect(), close(4444, "early")], events=True),
-        Script("handshake-timeout", [connect(), ended()], {"handshakeTimeout": 200}, events=True),
+        Script("handshake-timeout", [connect(), ended()], {"handshakeTimeout": 2500}, events=True),
         Script("pong-timeout", [hello(), ended()], {"pingTimeout": 3000, "pingInterval": 1200}, events=True),
         Script(
             "pong-expired",

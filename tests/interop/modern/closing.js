@@ -80,7 +80,7 @@ async function serverClosesWithItsOwnCode(t) {
 }
 
 async function serverClosesBeforeTheHandshake(t) {
-  let server = await t.serve({ options: { handshakeTimeout: 50 }, socketEvents: ENDINGS });
+  let server = await t.serve({ options: { handshakeTimeout: 2500 }, socketEvents: ENDINGS });
   let never = { ...t.store(), loadToken: () => new Promise(() => {}) };
   let client = t.client(server, { authEngine: never });
   assert.equal((await t.log(client).wait('connectAbort')).code, 4005);

@@ -75,7 +75,7 @@ async function anyMessageCountsAsALifeSign(t) {
 }
 
 async function slowHandshakeTimesOut(t) {
-  let server = await t.serve({ options: { handshakeTimeout: 200 } });
+  let server = await t.serve({ options: { handshakeTimeout: 2500 } });
   let loading = { ...t.store(), loadToken: () => new Promise(() => {}) };
   let client = t.client(server, { authEngine: loading });
   let { code, reason } = await t.log(client).wait('connectAbort');
