@@ -39,7 +39,8 @@ _NOTHING_THERE = (EAGAIN, EWOULDBLOCK)
 
 _FINAL_TEXT = 0x81
 #: How a masked final text frame begins that is so many bytes long, for each length that one byte of the head can say.
-_SHORT_HEADS = (b"", b"", b"", b"", b"", b"", *(bytes((_FINAL_TEXT, 0x80 | length)) for length in range(126)))
+_NO_HEAD = b"none of two bytes"
+_SHORT_HEADS = (*[_NO_HEAD] * 6, *(bytes((_FINAL_TEXT, 0x80 | length)) for length in range(126)))
 _SHORT_LENGTHS = {_SHORT_HEADS[6 + length]: length for length in range(126)}
 _LONG_HEAD = bytes((_FINAL_TEXT, 0x80 | 126))
 
