@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from agtwisted.protocol.frames import BINARY, frame, textFrame
+from agtwisted.protocol.frames import messageOf
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.wire import Wire
 from agtwisted.sparinglog import SparingLogger
@@ -47,8 +47,7 @@ class Subscriber(Protocol):
 
 class Publication:
     """
-    What travels to subscribers: data in a channel. Its encoded message and its finished frame are each made once, when
-    the first subscriber needs them.
+    What travels to subscribers: data in a channel. It is encoded once, when the first subscriber needs it.
 
     @ivar channel: the channel's name.
     @ivar data: what was published; C{None} also if nothing was.
@@ -86,17 +85,18 @@ class Publication:
         @raise Exception: whatever the codec raises for data that it cannot encode.
         """
         if self._message is None:
-            self._message = self._wire.encode(self.packet)
+            self._message = messageOf(self.frame)
         return self._message
 
     @property
     def frame(self) -> bytes:
         """
         The finished frame, for every connection that has agreed on nothing that changes frames.
+
+        @raise Exception: whatever the codec raises for data that it cannot encode.
         """
         if self.finished is None:
-            payload, isBinary = self.message
-            self.finished = frame(BINARY, payload) if isBinary else textFrame(payload)
+            self.finished = self._wire.frame(self.packet)
         return self.finished
 
 

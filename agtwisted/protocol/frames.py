@@ -38,6 +38,16 @@ def frame(opcode: int, payload: bytes, *, compressed: bool = False) -> bytes:
     return _longHeader(first, length) + payload
 
 
+def messageOf(whole: bytes) -> tuple[bytes, bool]:
+    """
+    @param whole: a frame that L{frame} or L{textFrame} has made, not compressed.
+    @return: its payload, and whether that is binary.
+    """
+    length = whole[1]
+    start = 2 if length < 126 else 4 if length == 126 else 10
+    return whole[start:], whole[0] == FIN | BINARY
+
+
 def _longHeader(first: int, length: int) -> bytes:
     if length < 65536:
         return bytes((first, 126)) + length.to_bytes(2, "big")

@@ -108,12 +108,6 @@ class AGSimpleBroker(AsyncStreamEmitter):
         """
         return self._hub.isSubscribed(channelName)
 
-    def invokePublish(self, channelName: str, data: object = NO_DATA, suppressEvent: bool = False) -> Deferred[None]:
-        """
-        As L{transmitPublish}.
-        """
-        return self.transmitPublish(channelName, data, suppressEvent)
-
     def transmitPublish(self, channelName: str, data: object = NO_DATA, suppressEvent: bool = False) -> Deferred[None]:
         """
         Publish: to everyone here, then to the other processes.
@@ -125,12 +119,12 @@ class AGSimpleBroker(AsyncStreamEmitter):
         delivered: Deferred[None] | None = None
         if self._hub.isSubscribed(channelName):
             try:
-                _ = publication.message
+                _ = publication.frame
             except Exception as error:
                 self.emitEvent("error", error=error)
                 return succeed(None)
             delivered = self._hub.deliver(publication)
-        if not suppressEvent:
+        if not suppressEvent and self.hears("publish"):
             self.emitEvent("publish", channel=channelName, data=None if data is NO_DATA else data)
         try:
             forwarded = self._broker.publish(channelName, publication.data)
@@ -139,6 +133,8 @@ class AGSimpleBroker(AsyncStreamEmitter):
         if delivered is None:
             return succeed(None) if forwarded is None else ensureDeferred(forwarded)
         return delivered.addCallback(lambda _: forwarded)
+
+    invokePublish = transmitPublish
 
     def _publicationFor(self, channelName: str, data: object) -> Publication:
         return Publication(channelName, data, self._wire)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from agtwisted.protocol.frames import BINARY, TEXT, frame, textFrame
+from agtwisted.protocol.frames import BINARY, TEXT, frame, messageOf, textFrame
 
 #: Payload lengths around the three forms of a frame's length, and the bytes that say so (RFC 6455, section 5.2).
 LENGTHS = {
@@ -35,6 +35,15 @@ class FrameTests(SynchronousTestCase):
             self.assertEqual(textFrame(payload), b"\x81" + written + payload, length)
             self.assertEqual(frame(TEXT, payload), b"\x81" + written + payload, length)
             self.assertEqual(frame(BINARY, payload), b"\x82" + written + payload, length)
+
+    def test_messageOf(self) -> None:
+        """
+        A frame gives back what it was made of.
+        """
+        for length in (0, 1, 125, 126, 65535, 65536):
+            payload = b"x" * length
+            self.assertEqual(messageOf(textFrame(payload)), (payload, False))
+            self.assertEqual(messageOf(frame(BINARY, payload)), (payload, True))
 
     def test_compressed(self) -> None:
         """
