@@ -215,14 +215,6 @@ def closeCode(connection: sockets.socket) -> int:
 _SLOW = SLOW_CONSUMER_REASON.encode()
 
 
-def _listen(readers: _Readers, watcher: Client) -> Any:
-    """
-    Read for a moment, and ask for the server's report: both take time that others' publications have to wait here.
-    """
-    readers.read(0.2)
-    return watcher.call("report")
-
-
 def measure(count: int, limit: int = 1 << 20, seconds: float = 5.0) -> Outcome:
     """
     @param count: how many read.
@@ -239,12 +231,15 @@ def measure(count: int, limit: int = 1 << 20, seconds: float = 5.0) -> Outcome:
         readers.settle()
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            _listen(readers, watcher)
+            # As below: this, too, takes time that others' publications have to wait here.
+            watcher.call("report")
+            readers.read(0.5)
         without = readers.p99()
         slow = [subscribe(process.port, ["all", "bulk"], 4096) for _ in range(2)]
         readers.settle()
         deadline = time.monotonic() + PATIENCE
-        while (report := _listen(readers, watcher))["counted"] < 2 and time.monotonic() < deadline:
+        while (report := watcher.call("report"))["counted"] < 2 and time.monotonic() < deadline:
+            readers.read(0.5)
             slow[1].send(_PONG)
         p99 = readers.p99()
         codes = [closeCode(connection) for connection in slow]
