@@ -90,14 +90,18 @@ class HangUps:
     @ivar waiting: those who wait for that: the selectable of each, its descriptor and its event.
     """
 
-    __slots__ = ("waiting", "_reactor", "_poller", "_seconds", "_passed")
+    __slots__ = ("waiting", "_reactor", "_dispatch", "_poller", "_seconds", "_passed")
 
-    def __init__(self, reactor: Any, seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, reactor: Any, dispatch: Callable[[Any, int, int], object], seconds: Callable[[], float] = time.monotonic
+    ) -> None:
         """
         @param reactor: an C{epoll} reactor, which gets a L{TellingPoller}.
+        @param dispatch: deals with one of them.
         """
         self.waiting: deque[tuple[Any, int, int]] = deque()
         self._reactor = reactor
+        self._dispatch = dispatch
         self._seconds = seconds
         self._passed = 0
         reactor._poller = self._poller = TellingPoller(reactor._poller)
@@ -133,7 +137,7 @@ class HangUps:
             count += 1
             # The descriptor may be somebody else's by now.
             if selectables.get(descriptor) is selectable:
-                reactor._doReadOrWrite(selectable, descriptor, event)
+                self._dispatch(selectable, descriptor, event)
                 if self._poller.isTakenOut(descriptor):
                     self._watchAgain(selectable, descriptor)
             if self._seconds() >= deadline:

@@ -8,6 +8,7 @@ What a process that does nothing but serve may change in itself. C{twistd agserv
     messages in its old style, and everything that is to happen at the end of a turn takes a delayed call. Here events
     are dispatched without the context, the end of the turn comes when the events of one poll have been dispatched, and
     the next poll follows at once if nothing else is due. Connections whose peers are gone come last (L{agtwisted.hangups}).
+    When there is much to write, a turn polls more than once: publications that come together then leave together.
 """
 
 from __future__ import annotations
@@ -109,6 +110,7 @@ def useLeanPolling(reactor: IReactorTime, turns: Turns) -> bool:
         "_doReadOrWrite",
         "_disconnectSelectable",
         "_POLL_IN",
+        "_POLL_OUT",
         "_newTimedCalls",
         "_pendingTimedCalls",
         "_justStopped",
@@ -126,6 +128,10 @@ def useLeanPolling(reactor: IReactorTime, turns: Turns) -> bool:
 
 #: Events that are dispatched in one turn, so that the turn ends soon and with it what it has to send goes out.
 _EVENTS_A_TURN = 256
+#: With so many connections to write to, a poll costs little beside that; and what it finds often goes to the same ones.
+_MUCH_TO_WRITE = 32
+#: How often a turn looks whether more has come.
+_LOOKS_A_TURN = 4
 
 
 class _LeanPolling:
@@ -139,7 +145,8 @@ class _LeanPolling:
         self._poll = reactor._poller.poll
         self._selectables: dict[int, Any] = reactor._selectables
         self._readable: int = reactor._POLL_IN
-        self._hangUps = HangUps(reactor)
+        self._writable: int = reactor._POLL_OUT
+        self._hangUps = HangUps(reactor, self._dispatch)
 
     def poll(self, timeout: float | None) -> None:
         """
@@ -155,29 +162,54 @@ class _LeanPolling:
             wait = self._timeToWait() if events else None
 
     def _turn(self, events: list[tuple[int, int]]) -> None:
-        selectables, readable = self._selectables, self._readable
+        turns = self._turns
         gone: list[tuple[Any, int, int]] = []
-        self._turns.begin()
+        turns.begin()
+        self._dispatchAll(events, gone)
+        looks = 0
+        while len(turns.flushes) > _MUCH_TO_WRITE and looks < _LOOKS_A_TURN:
+            more = self._poll(0, _EVENTS_A_TURN)
+            self._dispatchAll(more, gone)
+            looks = looks + 1 if more else _LOOKS_A_TURN
+        if gone or self._hangUps.waiting:
+            self._hangUps.deal(gone, len(events) == _EVENTS_A_TURN)
+        turns.end()
+
+    def _dispatchAll(self, events: list[tuple[int, int]], gone: list[tuple[Any, int, int]]) -> None:
+        """
+        @param gone: gets those whose peers are gone.
+        """
+        selectables, readable = self._selectables, self._readable
         for descriptor, event in events:
             selectable = selectables.get(descriptor)
             if selectable is None:
                 continue
-            if event != readable:
-                if event & GONE:
-                    gone.append((selectable, descriptor, event))
-                else:
-                    self._reactor._doReadOrWrite(selectable, descriptor, event)
-                continue
-            try:
-                why = selectable.doRead()
-            except Exception as error:
-                log.failure("Reading from a connection has failed.")
-                why = error
-            if why:
-                self._reactor._disconnectSelectable(selectable, why, True)
-        if gone or self._hangUps.waiting:
-            self._hangUps.deal(gone, len(events) == _EVENTS_A_TURN)
-        self._turns.end()
+            if event == readable:
+                try:
+                    why = selectable.doRead()
+                except Exception as error:
+                    log.failure("Reading from a connection has failed.")
+                    why = error
+                if why:
+                    self._reactor._disconnectSelectable(selectable, why, True)
+            elif event & GONE:
+                gone.append((selectable, descriptor, event))
+            else:
+                self._dispatch(selectable, descriptor, event)
+
+    def _dispatch(self, selectable: Any, descriptor: int, event: int) -> None:
+        """
+        Deal with an event that is not simply that there is something to read.
+        """
+        if event & self._readable and not event & self._writable:
+            self._dispatchAll([(descriptor, self._readable)], [])
+            return
+        # The reactor looks at a connection again after it was read.
+        self._turns.isPolled = False
+        try:
+            self._reactor._doReadOrWrite(selectable, descriptor, event)
+        finally:
+            self._turns.isPolled = True
 
     def _timeToWait(self) -> float | None:
         """
