@@ -7,6 +7,7 @@ and can be given up, and not in the transport.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 from weakref import proxy
 
@@ -49,9 +50,22 @@ class Outbox:
     @ivar sentCount: how many frames have been handed to the transport.
     @ivar sentBytes: how many bytes those were.
     @ivar isPaused: whether the peer does not read.
+    @ivar send: offers data to the kernel, which says how much of it it has taken. The transport sets it for as long as
+        nothing waits there before what comes from here; C{None} else.
     """
 
-    __slots__ = ("waitingBytes", "sentCount", "sentBytes", "isPaused", "_first", "_more", "_transport", "_turns", "_sender")
+    __slots__ = (
+        "waitingBytes",
+        "sentCount",
+        "sentBytes",
+        "isPaused",
+        "send",
+        "_first",
+        "_more",
+        "_transport",
+        "_turns",
+        "_sender",
+    )
 
     def __init__(self, transport: Any, turns: Turns, sender: Sender) -> None:
         """
@@ -64,6 +78,7 @@ class Outbox:
         self.sentCount = 0
         self.sentBytes = 0
         self.isPaused = False
+        self.send: Callable[[bytes], int] | None = None
         self._transport = transport
         self._turns = turns
         # Not the sender itself: a closed connection is to be freed at once, without the garbage collector.
@@ -101,21 +116,28 @@ class Outbox:
         """
         Write what waits, as far as the peer reads.
         """
-        first = self._first
-        if first is None or self._more:
+        first, send = self._first, self.send
+        if first is None or send is None or self._more:
             self._flushMany()
-        else:
-            self._first = None
-            self.sentCount += 1
-            self.sentBytes += len(first)
-            self._transport.write(first)
+            return
+        self._first = None
+        length = len(first)
+        self.sentCount += 1
+        self.sentBytes += length
+        try:
+            sent = send(first)
+        except OSError:
+            # Full, or broken: the transport finds out which, and deals with it.
+            sent = 0
+        if sent != length:
+            self._transport.write(first[sent:])
 
     def _flushMany(self) -> None:
         frames = self._take()
         if self.isPaused or not frames:
             self._more = frames
             return
-        data = b"".join(frames)
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
         if len(data) <= _PORTION:
             self._write(data, len(frames))
         else:

@@ -53,6 +53,7 @@ class ClosingProtocol(FrameProtocol):
         if self._isLost:
             return
         self._stopReadingDirectly()
+        self._sendNotDirectly()
         self.wasClean = False
         self.wasNotCleanReason = "it was terminated"
         self._closeConnection(abort=True)
@@ -80,6 +81,7 @@ class ClosingProtocol(FrameProtocol):
                 self.dropConnection(abort=False)  # both have sent a close frame: the rest is the server's to do
                 return
             self.sendCloseFrame(code=code, reasonUtf8=reasonRaw, isReply=True)
+            self._unregisterOutbox()
             self._tell(NO_STATUS if code is None else code, (reasonRaw or b"").decode("utf-8"))
         if self.closeHandshakeTimeoutCall is not None:
             self.closeHandshakeTimeoutCall.cancel()

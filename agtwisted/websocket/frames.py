@@ -139,6 +139,7 @@ class FrameProtocol(WebSocketServerProtocol):
             transport.connectionLost(_ENDS[why])
             return None
         transport.stopReading()
+        self._sendNotDirectly()
         self.__dict__["write"] = _throwAway
         cleaning.wait(lambda: transport.connectionLost(_ENDS[why]))
         return None
@@ -241,6 +242,10 @@ class FrameProtocol(WebSocketServerProtocol):
         self._tail = data[position:]
         return b""
 
+    def _sendNotDirectly(self) -> None:
+        if self._outbox is not None:
+            self._outbox.send = None
+
     def _stopReadingDirectly(self) -> None:
         if self._directTransport is not None:
             self._directTransport.__dict__.pop("doRead", None)
@@ -276,21 +281,27 @@ class FrameProtocol(WebSocketServerProtocol):
         if transport is None or transport.dataBuffer or transport._tempDataBuffer:
             self._writeBehind(data)
             return
+        send = transport.socket.send
         try:
-            sent = transport.socket.send(data)
+            sent = send(data)
         except OSError:
             # Full, or broken: the transport finds out which, and deals with it.
             sent = 0
         if sent != len(data):
             self._writeBehind(data[sent:])
+        elif self._outbox is not None:
+            self._outbox.send = send
 
     def _writeBehind(self, data: bytes) -> None:
         """
         Send data the ordinary way, behind what waits.
         """
-        if self._outbox is not None and not self._isOutboxRegistered:
-            self._isOutboxRegistered = True
-            self.transport.registerProducer(self._outbox, True)
+        outbox = self._outbox
+        if outbox is not None:
+            outbox.send = None
+            if not self._isOutboxRegistered:
+                self._isOutboxRegistered = True
+                self.transport.registerProducer(outbox, True)
         self.transport.write(data)
 
     def registerOutbox(self, outbox: Any) -> None:
@@ -300,6 +311,7 @@ class FrameProtocol(WebSocketServerProtocol):
         self._outbox = outbox
 
     def _unregisterOutbox(self) -> None:
+        self._sendNotDirectly()
         self._outbox = None
         if self._isOutboxRegistered:
             self._isOutboxRegistered = False

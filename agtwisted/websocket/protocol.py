@@ -87,6 +87,7 @@ class AGServerProtocol(UpgradingProtocol):
         """
         self._tell(HUNG_UP, "")
         # Those that know each other part, so that all is freed now and not by the garbage collector.
+        self._sendNotDirectly()
         self._receiver = self._outbox = None
         self._stopReadingDirectly()
         self._isCleanedUp = True
