@@ -276,7 +276,13 @@ class ConsumerLoop(Generic[T]):
     def __anext__(self) -> Generator[Any, Any, T]:
         consumer = self._consumer
         while not (consumer._ready or consumer._written):
-            yield consumer._waiting()
+            wakeUp = consumer._wakeUp
+            if wakeUp is None or wakeUp.isAwaited or consumer.timeout is not None or not consumer.isAlive:
+                wakeUp = consumer._waiting()
+            else:
+                # As nearly always; _waiting would do no more.
+                consumer._isWaiting = True
+            yield wakeUp
         if not consumer._ready and len(consumer._written) == 1:
             item = consumer._written.pop()
         else:

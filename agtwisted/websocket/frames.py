@@ -42,6 +42,7 @@ _FINAL_TEXT = 0x81
 _NO_HEAD = b"none of two bytes"
 _SHORT_HEADS = (*[_NO_HEAD] * 6, *(bytes((_FINAL_TEXT, 0x80 | length)) for length in range(126)))
 _SHORT_LENGTHS = {_SHORT_HEADS[6 + length]: length for length in range(126)}
+_SHORT_FRAME = 6 + 125
 _LONG_HEAD = bytes((_FINAL_TEXT, 0x80 | 126))
 
 OPEN = WebSocketProtocol.STATE_OPEN
@@ -152,7 +153,7 @@ class FrameProtocol(WebSocketServerProtocol):
         self.bytesReceived += length
         if length <= self._usualLength and self.state == OPEN:
             # The most usual of all: one message and nothing else.
-            if length < len(_SHORT_HEADS):
+            if length <= _SHORT_FRAME:
                 if data[:2] == _SHORT_HEADS[length]:
                     self._receiver.messageReceived(unmask(data[2:6], data[6:]), False)
                     return
