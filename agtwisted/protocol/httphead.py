@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from binascii import a2b_base64
 from dataclasses import dataclass
-from itertools import chain
+from functools import lru_cache
 
 from agtwisted.protocol.upgrade import HandshakeDenied
 
@@ -18,9 +18,9 @@ MAXIMUM_LINE = 8192
 #: Header fields that it may have.
 MAXIMUM_FIELDS = 128
 
-#: The fields of a head, each behind the end of the line before it: a name of the allowed characters, and no control
-#: character in the value but the tab.
-_FIELDS = re.compile(r"\r\n([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([^\x00-\x08\x0a-\x1f\x7f]*)").findall
+#: What a header field's name consists of, and what none of their values may have.
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z").match
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 _REQUEST_LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HTTP/(\d\.\d)\Z").match
 
 #: Header fields that an upgrade may have only once.
@@ -58,21 +58,21 @@ def parseHead(data: bytes) -> Head:
     @param data: everything up to the empty line, without it.
     @raise HandshakeDenied: 400 for what is no HTTP, 431 for what is too much of it.
     """
-    text = data.decode("latin-1")
-    if text.count("\r\n") > MAXIMUM_FIELDS or (len(text) > MAXIMUM_LINE and _hasLongLine(text)):
+    lines = data.decode("latin-1").split("\r\n")
+    if len(lines) > MAXIMUM_FIELDS + 1 or (len(data) > MAXIMUM_LINE and max(map(len, lines)) > MAXIMUM_LINE):
         raise HandshakeDenied(431, "Too many or too long header fields")
-    line = text.partition("\r\n")[0]
-    first = _REQUEST_LINE(line)
+    first = _REQUEST_LINE(lines[0])
     if first is None:
         raise HandshakeDenied(400, "Malformed request line")
     headers: dict[str, str] = {}
     repeated: set[str] = set()
-    fields = _FIELDS(text, len(line))
-    # Each came with the end of a line and a colon.
-    if len(line) + 3 * len(fields) + sum(map(len, chain.from_iterable(fields))) < len(text):
-        raise HandshakeDenied(400, "Malformed header field")
-    for name, value in fields:
-        key, value = name.lower(), value.strip(" \t")
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        key = _keyOf(name)
+        # Nearly every value can be printed, and has no control characters then.
+        if not colon or key is None or (not value.isprintable() and _CONTROL(value)):
+            raise HandshakeDenied(400, "Malformed header field")
+        value = value.strip(" \t")
         if key in headers:
             repeated.add(key)
             value = f"{headers[key]}, {value}"
@@ -80,8 +80,12 @@ def parseHead(data: bytes) -> Head:
     return Head(first[1], first[2], first[3], headers, repeated)
 
 
-def _hasLongLine(text: str) -> bool:
-    return max(map(len, text.split("\r\n"))) > MAXIMUM_LINE
+@lru_cache(256)
+def _keyOf(name: str) -> str | None:
+    """
+    @return: a header field's name in lower case; C{None} if it can be none. (There are few, which come again and again.)
+    """
+    return name.lower() if _NAME(name) else None
 
 
 def checkUpgrade(head: Head) -> None:

@@ -6,6 +6,7 @@ In the reference: C{AGServer}.
 
 from __future__ import annotations
 
+import os
 import secrets
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping
@@ -330,7 +331,7 @@ class AGServer(AsyncStreamEmitter):
         """
         @return: a new socket id, which nobody can guess.
         """
-        return b2a_base64(secrets.token_bytes(15), newline=False).translate(_FOR_ADDRESSES).decode("ascii")
+        return b2a_base64(os.urandom(15), newline=False).translate(_FOR_ADDRESSES).decode("ascii")
 
     # ---- errors
 
