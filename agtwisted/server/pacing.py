@@ -30,7 +30,7 @@ PATIENCE = 8
 
 class Pacer:
     """
-    Does at once what there is time for in this turn of the reactor, and the rest in later ones.
+    Does at once what there is time for in this turn of the reactor, and the rest in later ones: as much as its length.
     """
 
     __slots__ = ("_turns", "_seconds", "_slice", "_patience", "_waiting", "_isInTurn", "_deadline", "_ended", "_passed")
@@ -51,6 +51,9 @@ class Pacer:
         #: When the last slice ended or went by, and how many have gone by since the last.
         self._ended = 0.0
         self._passed = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     def mayGoOn(self) -> bool:
         """

@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from signal import SIGTERM
 from typing import Any
 
 from twisted.internet import reactor
@@ -129,16 +128,8 @@ class LeapTests(TestCase):
         environment = {**os.environ, **self.fakeTime(), "PYTHONPATH": str(ROOT)}
         spawn: Any = reactor.spawnProcess
         spawn(server, sys.executable, [sys.executable, *arguments], environment, str(ROOT))
-        self.addCleanup(self.stop, server)
+        self.addCleanup(server.stop)
         return server, await server.ready
-
-    async def stop(self, server: Server) -> None:
-        """
-        End the process.
-        """
-        if server.isRunning:
-            server.transport.signalProcess(SIGTERM)
-        await server.ended
 
     async def connect(self, port: int, handshake: bool = True) -> Client:
         """

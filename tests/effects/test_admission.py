@@ -129,7 +129,8 @@ class SlowTests(EffectTestCase):
         After the upgrade, C{#handshake} has to come in time, even if it comes byte by byte; who then ignores that the
         connection is closed is dropped.
         """
-        self.assertOutlived(upgradeRequest() + b"\x81\xfe\x01\x00", b"a")
+        # A frame that is too long to be complete before that.
+        self.assertOutlived(upgradeRequest() + b"\x81\xfe\xff\xff", b"a")
 
 
 class DescriptorTests(EffectTestCase):

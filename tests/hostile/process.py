@@ -20,6 +20,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, TestCase
 
+from tests.processes import Figures
 from tests.wire import packet, upgradeRequest
 
 from .test_bytes import HELLO
@@ -36,7 +37,7 @@ READY = re.compile(r"ready at ws://localhost:(\d+)/")
 TROUBLE = re.compile(r"Traceback|Unhandled|CRITICAL|#critical|\[-\] Error: ")
 
 
-class Server(ProcessProtocol):
+class Server(Figures, ProcessProtocol):
     """
     The process.
 
@@ -73,21 +74,20 @@ class Server(ProcessProtocol):
             self.ready.errback(RuntimeError(f"The server has not come up:\n{self.log}"))
         self.ended.callback(None)
 
-    @property
-    def descriptors(self) -> int:
+    async def stop(self) -> None:
         """
-        How many files and sockets it has open.
+        End the process.
         """
-        return len(list(Path(f"/proc/{self.transport.pid}/fd").iterdir()))
+        if self.isRunning:
+            self.transport.signalProcess(SIGTERM)
+        await self.ended
 
     @property
-    def memory(self) -> float:
+    def pid(self) -> int:
         """
-        How much memory it has, in MiB.
+        Its number.
         """
-        status = Path(f"/proc/{self.transport.pid}/status").read_text(encoding="ascii")
-        (kibibytes,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
-        return int(kibibytes) / 1024
+        return int(self.transport.pid)
 
 
 class Client(Protocol):
@@ -164,16 +164,8 @@ class ProcessTestCase(TestCase):
         command += ["--endpoint=tcp:0:interface=127.0.0.1:backlog=1024", "--app=tests.hostile.support:begin"]
         spawn: Any = reactor.spawnProcess
         spawn(server, sys.executable, command, None, str(ROOT))
-        self.addCleanup(self.stop, server)
+        self.addCleanup(server.stop)
         return server, await server.ready
-
-    async def stop(self, server: Server) -> None:
-        """
-        End the process.
-        """
-        if server.isRunning:
-            server.transport.signalProcess(SIGTERM)
-        await server.ended
 
     async def play(self, port: int, said: bytes, patience: float | None, until: bytes = b"") -> bytes:
         """

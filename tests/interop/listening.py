@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from twisted.internet.task import deferLater
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 from twisted.web.static import Data
@@ -71,9 +72,17 @@ async def _listenAt(endpoint: str, reactor: Any, options: dict[str, Any], setUp:
 
     async def stop() -> None:
         await server.listeningPort.stopListening()
-        await server.close()
+        await _closed(reactor, server)
 
     return server.sourcePort, stop
+
+
+async def _closed(reactor: Any, server: AGServer) -> None:
+    # Those who are just saying goodbye belong to nobody any more, and take a little longer.
+    await server.close()
+    while server.admission.connections or server.clientsCount or server.pendingClientsCount or len(server.cleaning):
+        await deferLater(reactor, 0.01)
+    await deferLater(reactor, 0)
 
 
 async def inASite(reactor: Any, port: int, options: dict[str, Any], setUp: SetUp) -> tuple[int, Stop]:
@@ -89,7 +98,7 @@ async def inASite(reactor: Any, port: int, options: dict[str, Any], setUp: SetUp
 
     async def stop() -> None:
         await listening.stopListening()
-        await server.close()
+        await _closed(reactor, server)
 
     return listening.getHost().port, stop
 
