@@ -20,10 +20,10 @@ _LONG = 128
 _TABLES = tuple(bytes(byte ^ mask for byte in range(256)) for mask in range(256))
 
 #: Every 32nd bit, for payloads of less than 16 bytes, 32, ...; and for each length, the bits of so many bytes.
-_REPEATED = tuple(sum(1 << 32 * place for place in range(4 * blocks)) for blocks in range(1, _LONG // 16 + 1))
-_BITS = tuple((1 << 8 * length) - 1 for length in range(_LONG))
+REPEATED = tuple(sum(1 << 32 * place for place in range(4 * blocks)) for blocks in range(1, _LONG // 16 + 1))
+BITS = tuple((1 << 8 * length) - 1 for length in range(_LONG))
 
-_fromBytes = int.from_bytes
+fromBytes = int.from_bytes
 
 
 def unmask(mask: bytes, payload: bytes) -> bytes:
@@ -33,8 +33,8 @@ def unmask(mask: bytes, payload: bytes) -> bytes:
     """
     length = len(payload)
     if length < _LONG:
-        repeated = _fromBytes(mask, "little") * _REPEATED[length >> 4] & _BITS[length]
-        return (_fromBytes(payload, "little") ^ repeated).to_bytes(length, "little")
+        repeated = fromBytes(mask, "little") * REPEATED[length >> 4] & BITS[length]
+        return (fromBytes(payload, "little") ^ repeated).to_bytes(length, "little")
     return unmaskLong(mask, payload)
 
 

@@ -81,7 +81,6 @@ class ReceivingSocket(MiddlewareSocket):
         if (
             not payload  # a pong, as a rule
             or isBinary
-            or self.state != OPEN
             or not (self._takesDirectly and server.takesDirectly)
             or self._inbound.queue is not None
         ):
@@ -107,7 +106,7 @@ class ReceivingSocket(MiddlewareSocket):
         @return: the stream of that event.
         """
         if eventName == "message":
-            self._takesDirectly = False
+            self._takesDirectly = self._mayTakeDirectly = False
         return super().listener(eventName)
 
     def _processMessage(self, payload: bytes, isBinary: bool) -> Waiting:
@@ -282,7 +281,7 @@ class ReceivingSocket(MiddlewareSocket):
             else:
                 return True
         backlog = stream.write(value)
-        if backlog > 1 and (backlog > server.fewWaiting or backlog * len(payload) > server.options.inboundHighWaterBytes):
+        if backlog > 1 and (backlog > server.fewWaiting or len(payload) > server.fewBytes):
             self.written(stream, backlog, len(payload))
         return True
 

@@ -43,7 +43,7 @@ class SendingSocket(ReceivingSocket):
         """
         Send a publication to the client.
         """
-        if self._sendsDirectly and self.state == OPEN and not self.server.middleware:
+        if self._sendsDirectly and not self.server.middleware:
             self._outbox.append(publication.finished or publication.frame)
         else:
             self._sendUnusually(publication)

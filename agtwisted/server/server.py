@@ -154,8 +154,9 @@ class AGServer(AsyncStreamEmitter):
         self.clients: dict[str, AGServerSocket] = {}
         self.pendingClients: dict[str, AGServerSocket] = {}
         self.isReady = False
-        #: With so few values waiting for a consumer, nobody has to look closer.
+        #: With so few values waiting for a consumer, each of so few bytes, nobody has to look closer.
         self.fewWaiting = lowWaterOf(given.inboundHighWaterMark)
+        self.fewBytes = given.inboundHighWaterBytes // max(1, self.fewWaiting)
         #: With so many unanswered calls, a socket looks closer.
         self.callsWatched = ((given.maxUnansweredCalls or _ANY_NUMBER) + 1) // 2
         self._started: Deferred[list[Failure]] | None = None

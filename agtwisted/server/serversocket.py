@@ -249,6 +249,7 @@ class AGServerSocket(SendingSocket):
         self.server.pendingClients.pop(self.id, None)
         self.server.clients[self.id] = self
         self.state = OPEN
+        self._takesDirectly, self._sendsDirectly = self._mayTakeDirectly, self._maySendDirectly
         self._transport.handshakeCompleted()
 
     def closeHandshakeStream(self) -> None:
@@ -409,7 +410,7 @@ class AGServerSocket(SendingSocket):
         if self.state == CLOSED:
             return
         reason = reasonFor(code, reason)
-        wasOpen, self.state = self.state == OPEN, CLOSED
+        wasOpen = self._closed()
         self._isInputClosed = True
         self._woken = None
         self._stopTimers()
@@ -434,6 +435,16 @@ class AGServerSocket(SendingSocket):
             done.addErrback(lambda failure: log.failure("Cleaning up after a connection has failed.", failure))
         else:
             self._cleanUp(None)
+
+    def _closed(self) -> bool:
+        """
+        The connection is not open any more.
+
+        @return: whether it was.
+        """
+        wasOpen, self.state = self.state == OPEN, CLOSED
+        self._takesDirectly = self._sendsDirectly = False
+        return wasOpen
 
     def _stopTimers(self) -> None:
         for timer in (self._heartbeat, self._graceTimer):

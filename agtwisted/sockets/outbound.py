@@ -61,6 +61,7 @@ class OutboundSocket(SocketStreams):
         "_flow",
         "_outbound",
         "_sendsDirectly",
+        "_maySendDirectly",
         "_isOutputClosed",
         "_isOutputKilled",
         "_batching",
@@ -81,7 +82,9 @@ class OutboundSocket(SocketStreams):
         self._flow: InboundFlow | None = None
         self._outbound = InOrder()
         #: Whether nothing has ever come between what is sent and the outbox. What does sets it to C{False} for good.
-        self._sendsDirectly: bool = transport.isPlain
+        self._maySendDirectly: bool = transport.isPlain
+        #: Whether, besides, the connection is open.
+        self._sendsDirectly = False
         self._isOutputClosed = False
         self._isOutputKilled = False
         self._batching: Batching | None = None
@@ -130,7 +133,7 @@ class OutboundSocket(SocketStreams):
         @param options: accepted as in the reference, and without a meaning in it.
         @return: whether it could be encoded; if not, the socket has emitted the codec's error.
         """
-        if not self._sendsDirectly or self.state != OPEN:
+        if not self._sendsDirectly:
             return self._sendThrough(packet)
         finish = self._surroundings.wire.frame
         try:
@@ -190,7 +193,7 @@ class OutboundSocket(SocketStreams):
         The packets that C{transmit} and C{invoke} send. Sending does not depend on anybody consuming it.
         """
         if self._outboundPacketStream is None:
-            self._sendsDirectly = False
+            self._sendsDirectly = self._maySendDirectly = False
             self._outboundPacketStream = WritableConsumableStream(self.turns)
         return self._outboundPacketStream
 
@@ -227,7 +230,7 @@ class OutboundSocket(SocketStreams):
         Let C{transmit} and C{invoke} send no more; what waits is still sent.
         """
         self._isOutputClosed = True
-        self._sendsDirectly = False
+        self._sendsDirectly = self._maySendDirectly = False
         if self._outboundPacketStream is not None:
             self._outboundPacketStream.close()
 
@@ -236,7 +239,7 @@ class OutboundSocket(SocketStreams):
         Let C{transmit} and C{invoke} send no more, and drop what waits.
         """
         self._isOutputClosed = self._isOutputKilled = True
-        self._sendsDirectly = False
+        self._sendsDirectly = self._maySendDirectly = False
         for step in self._outbound.abandon():
             step()
         if self._outboundPacketStream is not None:
@@ -326,6 +329,6 @@ class OutboundSocket(SocketStreams):
 
     def _batch(self) -> Batching:
         if self._batching is None:
-            self._sendsDirectly = False
+            self._sendsDirectly = self._maySendDirectly = False
             self._batching = Batching(self.sendObject, self.turns, self._batchingOptions())
         return self._batching

@@ -35,6 +35,7 @@ class AGSocket(CallingSocket):
         "_inbound",
         "_isInputClosed",
         "_takesDirectly",
+        "_mayTakeDirectly",
         "_inboundMessageStream",
         "__dict__",
         "__weakref__",
@@ -59,7 +60,9 @@ class AGSocket(CallingSocket):
         self._inbound = InOrder()
         self._isInputClosed = False
         #: Whether nothing has ever come between a message and its packet. What does sets it to C{False} for good.
-        self._takesDirectly = True
+        self._mayTakeDirectly = True
+        #: Whether, besides, the connection is open.
+        self._takesDirectly = False
         self._inboundMessageStream: WritableConsumableStream[Any] | None = None
 
     # ---- for subclasses to say
@@ -161,7 +164,7 @@ class AGSocket(CallingSocket):
         The messages as they come out of raw middleware. Processing does not depend on anybody consuming it.
         """
         if self._inboundMessageStream is None:
-            self._takesDirectly = False
+            self._takesDirectly = self._mayTakeDirectly = False
             self._inboundMessageStream = WritableConsumableStream(self.turns)
         return self._inboundMessageStream
 
@@ -183,7 +186,7 @@ class AGSocket(CallingSocket):
         Take no more messages; those that have come are still processed.
         """
         self._isInputClosed = True
-        self._takesDirectly = False
+        self._takesDirectly = self._mayTakeDirectly = False
         if self._inboundMessageStream is not None:
             self._inboundMessageStream.close()
 
@@ -192,7 +195,7 @@ class AGSocket(CallingSocket):
         Take no more messages, and drop those that wait.
         """
         self._isInputClosed = True
-        self._takesDirectly = False
+        self._takesDirectly = self._mayTakeDirectly = False
         self._unprocessedCount -= len(self._inbound.abandon())
         self._queuedBytes = 0
         if self._inboundMessageStream is not None:

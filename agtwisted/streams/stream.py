@@ -133,8 +133,10 @@ class WritableConsumableStream(ConsumableStream[T]):
             written.append(value)
             if consumer._isWaiting:
                 consumer._wakeSoon()
-            elif len(written) > 1 and (waiting := len(written) + len(consumer._ready)) > backlog:
-                backlog = waiting
+            else:
+                waiting = len(written) + len(consumer._ready)
+                if waiting > backlog:
+                    backlog = waiting
         return backlog
 
     def close(self, value: object = None) -> None:

@@ -116,12 +116,12 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         @return: the stream of that event.
         """
         # It may be one of the client's.
-        self._takesDirectly = False
+        self._takesDirectly = self._mayTakeDirectly = False
         return super().listener(eventName)
 
     def _listen(self, event: str, listener: Listener) -> None:
         if event == "message":
-            self._takesDirectly = False
+            self._takesDirectly = self._mayTakeDirectly = False
         super()._listen(event, listener)
 
     def _takeMessage(self, payload: bytes, isBinary: bool) -> Waiting:
@@ -473,7 +473,7 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         """
         if self.state == CLOSED:
             return
-        wasOpen, self.state = self.state == OPEN, CLOSED
+        wasOpen = self._closed()
         self._isInputClosed = True
         self._stopTimers()
         if self._answersTimer is not None:

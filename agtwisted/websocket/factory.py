@@ -73,6 +73,9 @@ class AGServerFactory(WebSocketServerFactory):
             del defaults[name]
         longest = self.maxMessagePayloadSize or LONGEST_FAST
         defaults["_longestFast"] = min(longest, LONGEST_FAST)
+        if longest < 125:
+            allowed = {head: length for head, length in AGServerProtocol._shortLengths.items() if length <= longest}
+            defaults["_shortLengths"] = allowed
         defaults["_longestFrame"] = defaults["_longestFast"] + (8 if longest > 125 else 6)
         defaults["perMessageCompressionAccept"] = staticmethod(self.perMessageCompressionAccept)
         return defaults

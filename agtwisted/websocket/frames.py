@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from agtwisted import websocket
 from agtwisted.protocol.frames import BINARY, TEXT, frame, textFrame
-from agtwisted.protocol.masking import unmask, unmaskLong
+from agtwisted.protocol.masking import BITS, REPEATED, fromBytes, unmask, unmaskLong
 
 #: A frame that is not complete yet is kept for the fast path if its payload is at most this long.
 _LONGEST_TAIL = 4096
@@ -72,8 +72,9 @@ class FrameProtocol(WebSocketServerProtocol):
     isPlain = True
     #: Whether the connection has been opened and nothing has come through it yet.
     _isNew = False
-    #: The longest payload that the fast path takes, and the longest frame.
+    #: The longest payload that the fast path takes, and the longest frame; and the lengths of those with a short head.
     _longestFast = LONGEST_FAST
+    _shortLengths = _SHORT_LENGTHS
     _longestFrame = 8 + LONGEST_FAST
     #: The start of a frame that the fast path waits for the rest of.
     _tail = b""
@@ -155,7 +156,11 @@ class FrameProtocol(WebSocketServerProtocol):
             # The most usual of all: one message and nothing else.
             if length <= _SHORT_FRAME:
                 if data[:2] == _SHORT_HEADS[length]:
-                    self._receiver.messageReceived(unmask(data[2:6], data[6:]), False)
+                    # As unmask, without the call.
+                    length -= 6
+                    mask = fromBytes(data[2:6], "little") * REPEATED[length >> 4] & BITS[length]
+                    payload = (fromBytes(data[6:], "little") ^ mask).to_bytes(length, "little")
+                    self._receiver.messageReceived(payload, False)
                     return
             elif data[:2] == _LONG_HEAD and length >= 8 + 126 and data[2:4] == (length - 8).to_bytes(2):
                 self._receiver.messageReceived(unmaskLong(data[4:8], data[8:]), False)
@@ -205,7 +210,7 @@ class FrameProtocol(WebSocketServerProtocol):
         end = len(data)
         position, last, portion = 0, end - 6, _PORTION
         receive = self._receiver.messageReceived
-        longest = self._longestFast
+        lengthOf, longest = self._shortLengths.get, self._longestFast
         deadline = None
         while position <= last:
             if position > portion:
@@ -216,26 +221,32 @@ class FrameProtocol(WebSocketServerProtocol):
                     self._fallBehind()
                     break
                 portion = position + _PORTION
-            length = _SHORT_LENGTHS.get(data[position : position + 2])
-            start = position + 6
-            if length is None:
+            length = lengthOf(data[position : position + 2])
+            if length is not None:
+                start = position + 6
+                stop = start + length
+                if stop > end:
+                    break
+                # As unmask, without the call.
+                mask = fromBytes(data[start - 4 : start], "little") * REPEATED[length >> 4] & BITS[length]
+                payload = (fromBytes(data[start:stop], "little") ^ mask).to_bytes(length, "little")
+            else:
                 if data[position : position + 2] != _LONG_HEAD:
                     return data[position:]
-                if end - position < 8:
-                    break
-                length = int.from_bytes(data[position + 2 : position + 4], "big")
                 start = position + 8
-                if length < 126:
+                if start > end:
+                    break
+                length = int.from_bytes(data[start - 6 : start - 4], "big")
+                if not 126 <= length <= longest:
                     return data[position:]
-            if length > longest:
-                return data[position:]
-            stop = start + length
-            if stop > end:
-                if length > _LONGEST_TAIL:
-                    return data[position:]
-                break
+                stop = start + length
+                if stop > end:
+                    if length > _LONGEST_TAIL:
+                        return data[position:]
+                    break
+                payload = unmask(data[start - 4 : start], data[start:stop])
             position = stop
-            receive(unmask(data[start - 4 : start], data[start:stop]), False)
+            receive(payload, False)
             if self.state != OPEN:
                 return data[position:]
         if position < end and not self._isBehind and _isUnusual(data[position : position + 2]):
