@@ -167,6 +167,51 @@ class LeanPollingTests(SynchronousTestCase):
         self.reactor.doIteration(0)
         self.assertEqual(self.protocol.received, [])
 
+    def gathered(self, connections: int, *messages: bytes) -> list[list[bytes]]:
+        """
+        Let the peer say more whenever it is heard, while each time so many connections get something to write.
+
+        @return: what was heard before each end of a turn, in three turns.
+        """
+        heard: list[bytes] = []
+        turns: list[list[bytes]] = []
+
+        class Outbox:
+            def flush(self) -> None:
+                """
+                Nothing is written here.
+                """
+
+        remaining = list(messages[1:])
+
+        def received(data: bytes) -> None:
+            heard.append(data)
+            if remaining:
+                self.far.send(remaining.pop(0))
+            for _ in range(connections):
+                self.turns.flush(Outbox())
+
+        self.protocol.dataReceived = received  # type: ignore[method-assign]
+        self.far.send(messages[0])
+        for _ in range(3):
+            self.reactor.doIteration(0)
+            turns.append(heard[:])
+            heard.clear()
+        return turns
+
+    def test_gathers(self) -> None:
+        """
+        When there is much to write, the turn looks a few times whether more has come; else it ends.
+        """
+        messages = [b"1", b"2", b"3", b"4", b"5", b"6", b"7"]
+        self.assertEqual(self.gathered(100, *messages), [messages[:5], messages[5:], []])
+
+    def test_littleToWrite(self) -> None:
+        """
+        Where there is little to write, each turn ends at once.
+        """
+        self.assertEqual(self.gathered(1, b"1", b"2", b"3"), [[b"1"], [b"2"], [b"3"]])
+
     def test_writes(self) -> None:
         """
         Events other than reading take the reactor's own way.

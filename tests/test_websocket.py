@@ -23,6 +23,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, IOPump
 from twisted.test.iosim import connect as connectThroughPump
 from twisted.trial.unittest import SynchronousTestCase
@@ -783,6 +784,58 @@ class DirectTests(WebSocketTestCase):
         self.settle()
         self.assertEqual((self.server.clientsCount, self.socket.state), (0, "closed"))
         self.assertTrue(self.transport.disconnected)
+
+    def test_hungUpWhilePolled(self) -> None:
+        """
+        Where turns are polls, nobody looks at the connection again: it ends at once.
+        """
+        self.server.turns.isPolled = True
+        self.peer.close()
+        self.assertIsNone(self.transport.doRead())
+        self.assertEqual((self.server.clientsCount, self.socket.state), (0, "closed"))
+        self.assertTrue(self.transport.disconnected)
+
+    def test_handedOn(self) -> None:
+        """
+        While the transport has something to send, nothing is offered to the kernel before it; afterwards it is again.
+        """
+        outbox = self.socket._outbox
+        self.socket.transmit("x")
+        self.read()
+        self.assertIsNotNone(outbox.send)
+        self.socket.transmit("x", "a" * 1_000_000)
+        self.settle()
+        self.assertIsNone(outbox.send)
+        self.socket.transmit("y")
+        self.settle()
+        got = b""
+        while self.transport.dataBuffer or self.transport._tempDataBuffer:
+            got += self.read()
+            self.transport.doWrite()
+        self.socket.transmit("z")
+        got += self.read()
+        self.assertEqual([payload for _, payload in frames(got)][1:], [b'{"event":"y"}', b'{"event":"z"}'])
+        self.assertIsNotNone(outbox.send)
+
+    def test_sendsNoMore(self) -> None:
+        """
+        However a connection ends, nothing is offered to the kernel afterwards.
+        """
+        ends: list[Callable[[], object]] = [
+            lambda: self.socket.disconnect(),
+            lambda: self.socket.terminate(),
+            lambda: self.protocol.dataReceived(closeFrame(1000)),
+            lambda: self.protocol.dataReceived(clientFrame(b"x", 0x3)),
+            lambda: self.protocol.connectionLost(Failure(CONNECTION_DONE)),
+        ]
+        for end in ends:
+            self.setUp()
+            outbox = self.socket._outbox
+            self.socket.transmit("x")
+            self.read()
+            self.assertIsNotNone(outbox.send)
+            end()
+            self.assertIsNone(outbox.send)
 
     def test_hungUpAlone(self) -> None:
         """
