@@ -228,6 +228,19 @@ def dial(port: int, address: str = "127.0.0.1") -> sockets.socket:
     return sockets.create_connection(("127.0.0.1", port), PATIENCE, (address, 0))
 
 
+def crowd(port: int, count: int) -> list[sockets.socket]:
+    """
+    @return: so many TCP connections, but for those that were dropped before they were there.
+    """
+    connections = []
+    for _ in range(count):
+        try:
+            connections.append(dial(port))
+        except ConnectionResetError:
+            continue
+    return connections
+
+
 def answerTo(port: int, address: str = "127.0.0.1") -> bytes:
     """
     @return: what a new client is answered when it asks for WebSocket; nothing when it is dropped.

@@ -4,14 +4,14 @@ Too many clients, and clients that are too slow.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket as sockets
 import time
-from typing import Any
 
 from tests.wire import upgradeRequest
 
-from .support import Client, EffectTestCase, Refused, ServerProcess, answerTo, dial
+from .support import Client, EffectTestCase, Refused, ServerProcess, answerTo, crowd, dial
 
 NO_PINGS = "--ping-timeout-disabled=true"
 
@@ -162,10 +162,10 @@ class DescriptorTests(EffectTestCase):
         self.assertTrue(answer.startswith(b"HTTP/1.1 503 "), answer)
         self.assertLess(server.descriptors, self.LIMIT - 20)
         self.assertEqual(clients[0].call("counted")["maxConnections"], self.LIMIT - 32)
-        crowd = [dial(server.port) for _ in range(100)]
+        many = crowd(server.port, 100)
         for client in clients:
             self.assertEqual(client.call("echo", "still there"), "still there")
-        for connection in crowd:
+        for connection in many:
             connection.close()
         for client in clients[1:11]:
             client.close()
@@ -185,12 +185,12 @@ class DescriptorTests(EffectTestCase):
         server = self.start(descriptors=self.LIMIT)
         clients = [self.client(server) for _ in range(5)]
         self.assertGreater(clients[0].call("hold"), 50)
-        waiting: list[Any] = []
         cpu, began = server.cpu, time.monotonic()
         while time.monotonic() < began + 2:
-            waiting.append(dial(server.port))
-            self.addCleanup(waiting[-1].close)
-            waiting[-1].sendall(upgradeRequest())
+            for waiting in crowd(server.port, 1):
+                self.addCleanup(waiting.close)
+                with contextlib.suppress(ConnectionError):  # it may be closed by now
+                    waiting.sendall(upgradeRequest())
             for client in clients:
                 self.assertEqual(client.call("echo", 1), 1)
             time.sleep(0.05)
