@@ -23,6 +23,7 @@ _TABLES = tuple(bytes(byte ^ mask for byte in range(256)) for mask in range(256)
 REPEATED = tuple(sum(1 << 32 * place for place in range(4 * blocks)) for blocks in range(1, _LONG // 16 + 1))
 BITS = tuple((1 << 8 * length) - 1 for length in range(_LONG))
 
+#: Bytes as a number; for those who unmask in place.
 fromBytes = int.from_bytes
 
 

@@ -184,7 +184,7 @@ class TwofoldEmitter(CallbackEmitter):
 
     def hears(self, eventName: str) -> bool:
         """
-        @return: the same.
+        @return: whether anybody gets to know of that event, as L{hasListeners}, which is the reference's name for it.
         """
         return self.hasListeners(eventName)
 

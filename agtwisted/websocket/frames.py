@@ -89,6 +89,8 @@ class FrameProtocol(WebSocketServerProtocol):
     #: The producer of what is sent, and whether the transport knows it.
     _outbox: Any = None
     _isOutboxRegistered = False
+    #: Leaves what there is for another turn.
+    _fallBehind: Callable[[], None]
     transport: Any
     data: bytes
     current_frame: Any = None
@@ -101,9 +103,6 @@ class FrameProtocol(WebSocketServerProtocol):
         self.state = CONNECTING
         self.bytesReceived = self._usualLength = 0
         self._receiver = self._directTransport = None
-
-    #: Leaves what there is for another turn.
-    _fallBehind: Callable[[], None]
 
     # ---- receiving
 
