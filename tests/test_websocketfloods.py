@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from agtwisted import AGServer
+from agtwisted import AGServer, websocket
 from tests.test_websocket import WebSocketTestCase
 from tests.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, RawClient, clientFrame, closeFrame, packet
 
@@ -392,6 +392,7 @@ class SliceTests(FloodTestCase):
         Usual messages that come at once are taken for some milliseconds of each turn, in order, with what comes meanwhile
         behind them, and the client is not read before all have been; if they take no time, all are taken at once.
         """
+        self.patch(websocket, "fastPaths", True)  # the other way is Autobahn's, so many frames in a turn
         for milliseconds in (0.1, 0.0):
             client, self.socket = self.limited()
             self.protocol = client.protocol

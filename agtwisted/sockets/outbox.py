@@ -117,13 +117,16 @@ class Outbox:
         Write what waits, as far as the peer reads.
         """
         first, send = self._first, self.send
-        if first is None or send is None or self._more:
+        if first is None or self._more:
             self._flushMany()
             return
         self._first = None
         length = len(first)
         self.sentCount += 1
         self.sentBytes += length
+        if send is None:
+            self._transport.write(first)
+            return
         try:
             sent = send(first)
         except OSError:
@@ -137,7 +140,7 @@ class Outbox:
         if self.isPaused or not frames:
             self._more = frames
             return
-        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        data = b"".join(frames)
         if len(data) <= _PORTION:
             self._write(data, len(frames))
         else:
