@@ -200,6 +200,29 @@ class UpgradeTests(WebSocketTestCase):
         self.assertTrue(head.startswith(b"HTTP/1.1 101"))
         self.assertEqual([json.loads(payload)["rid"] for _, payload in frames(rest)], [1, 2])
 
+    def test_impatient(self) -> None:
+        """
+        Whoever sends much before its request is answered is read on once it has been, and has lost nothing.
+        """
+        for verdict, status in (("allow", b"101"), ("block", b"401")):
+            gate = Gate("handshakeWS")
+            server = self.makeServer()
+            server.setMiddleware("handshake", gate)
+            client = self.raw(server)
+            told: list[str] = []
+            self.patch(client.transport, "pauseProducing", lambda: told.append("pause"))
+            self.patch(client.transport, "resumeProducing", lambda: told.append("resume"))
+            client.send(upgradeRequest() + packet("#handshake", {}, 1))
+            client.send(*[packet("#publish", {"channel": "x", "data": "y" * 9000}, 2 + each) for each in range(4)])
+            self.assertEqual((client.take(), told), (b"", ["pause"]))
+            getattr(gate.actions[0], verdict)()
+            self.settle()
+            head, _, rest = client.take().partition(b"\r\n\r\n")
+            self.assertEqual((head.split()[1], told), (status, ["pause", "resume"]))
+            if verdict == "allow":
+                self.assertEqual([json.loads(payload)["rid"] for _, payload in frames(rest)], [1, 2, 3, 4, 5])
+            self.assertFalse(server.counters.limitsHit)
+
     def test_leavesWhileVerifying(self) -> None:
         """
         A client that leaves while middleware takes its time was never there, whatever middleware decides.

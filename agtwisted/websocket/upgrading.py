@@ -55,7 +55,9 @@ class UpgradingProtocol(ParsingProtocol):
         """
         if self._isVerifying:
             if len(self.data) > 2 * MAXIMUM_HEAD:
-                self._refuseHead(HandshakeDenied(431, "Too much has come before the answer to the upgrade request"))
+                # The rest may come once the request has been answered.
+                self._isPaused = True
+                self.transport.pauseProducing()
             return
         end = self.data.find(b"\r\n\r\n")
         if end < 0 or end > MAXIMUM_HEAD:
@@ -76,9 +78,18 @@ class UpgradingProtocol(ParsingProtocol):
         """
         There is time now to look at the request.
         """
-        self._isVerifying = False
+        self._verified()
         if self.state == CONNECTING:
             self._upgrade(end)
+
+    def _verified(self) -> None:
+        """
+        The request can be answered, and what has come behind it be read.
+        """
+        self._isVerifying = False
+        if self._isPaused:
+            self._isPaused = False
+            self.transport.resumeProducing()
 
     def _upgrade(self, end: int) -> None:
         """
@@ -143,7 +154,7 @@ class UpgradingProtocol(ParsingProtocol):
     # ---- accepting
 
     def _accept(self, _: object) -> None:
-        self._isVerifying = False
+        self._verified()
         if self.state != CONNECTING:
             return
         if self.factory.agServer.perMessageDeflate and self.websocket_extensions:
@@ -186,7 +197,7 @@ class UpgradingProtocol(ParsingProtocol):
     # ---- refusing
 
     def _denied(self, failure: Failure) -> None:
-        self._isVerifying = False
+        self._verified()
         if self.state != CONNECTING:
             return
         if failure.check(HandshakeDenied):

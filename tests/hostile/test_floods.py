@@ -127,10 +127,27 @@ class Flood(Protocol):
         """
         self._timer = reactor.callLater(DURATION, self._stop)
         self.transport.registerProducer(self, True)
-        if not self._reads:
+        if self._reads:
+            self._readBeforeTheEnd(self.transport)
+        else:
             self.transport.stopReading()
         self.transport.write(self._first)
         self._go()
+
+    def _readBeforeTheEnd(self, transport: Any) -> None:
+        """
+        Whoever goes on sending to a server that has closed is told so by a reset: what had come before that is still there
+        to be read, but Twisted gives up a connection whose sending failed without reading it.
+        """
+        send = transport.writeSomeData
+
+        def sendOrRead(data: bytes) -> int | Exception:
+            sent: int | Exception = send(data)
+            if isinstance(sent, Exception):
+                transport.doRead()
+            return sent
+
+        transport.writeSomeData = sendOrRead
 
     def _stop(self) -> None:
         isInTime = perf_counter() - self._began < PATIENCE
@@ -298,9 +315,6 @@ class FloodTests(ProcessTestCase):
                 heartbeat.transport.loseConnection()
                 await heartbeat.gone
 
-        # Whoever goes on sending behind its own close frame may find the connection reset before it has read the answer.
-        for name in ("close frames", "close frames without a code"):
-            codes[name].discard(None)
         self.assertEqual(codes, {name: {code} for name, (_, _, code) in FLOODS.items()})
         slowest = max(waits, key=waits.__getitem__)
         self.assertLess(waits[slowest], LONGEST_WAIT, slowest)
