@@ -70,6 +70,10 @@ class ISubscriber(Interface):
     """
 
     id = Attribute("What tells this subscriber from all others.")
+    directOutbox = Attribute(
+        "The L{agtwisted.sockets.outbox.Outbox} that takes the frames of publications as they are, instead of"
+        " L{publicationReceived}; C{None} if there is none."
+    )
 
     def publicationReceived(publication: Any) -> None:
         """
@@ -187,6 +191,11 @@ class IReceiver(Interface):
     def messageReceived(payload: bytes, isBinary: bool) -> None:
         """
         A whole message has come; a text message's payload may still be no UTF-8.
+        """
+
+    def messagesReceived(payloads: list[bytes]) -> None:
+        """
+        Several text messages have come together: as L{messageReceived} for each.
         """
 
     def flush() -> None:

@@ -157,11 +157,39 @@ def call(value: object, mask: bytes | None) -> bytes:
     return clientFrame(json.dumps({"event": "echo", "data": value, "cid": 7}), mask=mask)
 
 
+#: What may come in one piece with calls: those of two procedures, one of which ends the connection now and then; numbers
+#: that are none; events; and what is no packet.
+together = st.lists(
+    st.one_of(
+        *[st.builds(call, st.integers(0, 9), masks)] * 3,
+        st.sampled_from(
+            [
+                packet("count", 1, 8),
+                packet("count", 2, 9),
+                packet("end?", "no", 10),
+                packet("end?", "yes", 11),
+                packet("nobody", 1, 12),
+                packet("x", "event"),
+                packet("#publish", {"channel": "news", "data": 1}, 13),
+                clientFrame('{"event":"echo","cid":1.5}'),
+                clientFrame('{"event":"echo","cid":"1"}'),
+                clientFrame('{"event":["echo"],"cid":1}'),
+                clientFrame('[{"event":"echo","cid":1},{"event":"count","cid":2}]'),
+                clientFrame('{"event":"echo","cid":1'),
+                clientFrame("#2"),
+                clientFrame(""),
+                clientFrame("[" * 200),
+            ]
+        ),
+    ),
+    max_size=40,
+).map(b"".join)
 legal = st.one_of(
     st.builds(lambda size, mask: clientFrame(text(size), mask=mask), sizes, masks),
     st.builds(call, st.integers() | st.text(max_size=10), masks),
     st.builds(lambda size, mask: clientFrame(text(size), BINARY, mask=mask), st.integers(0, 300), masks),
     st.builds(lambda number: packet("x", number) * (1 + number), st.integers(0, 12)),
+    together,
     st.builds(lambda word: clientFrame(word), st.sampled_from(["", "x", "[]", "null", '"a"', "{", "#2", "[1,{}]"])),
     st.builds(
         inFragments,
@@ -233,9 +261,10 @@ class Play:
     @ivar seen: after each chunk, what the application has got, what was sent, and whether the server has hung up.
     """
 
-    def __init__(self, deeds: dict[int, str]) -> None:
+    def __init__(self, deeds: dict[int, str], isWatched: bool) -> None:
         """
         @param deeds: what the server does of itself, by the number of the chunk before which it does it.
+        @param isWatched: whether the application looks at the messages as they come.
         """
         self.clock = Clock()
         self.server = AGServer(reactor=self.clock, authKey="secret", maxPayload=MAXIMUM_PAYLOAD)  # type: ignore[arg-type]
@@ -247,7 +276,11 @@ class Play:
         self._deeds = deeds
         self._follow(self.socket.receiver("x"), lambda data: self.happened.append(("x", data)))
         self._follow(self.socket.procedure("echo"), lambda request: request.end(request.data))
-        self._follow(self.socket.listener("message"), lambda event: self.happened.append(("message", event.message)))
+        self._follow(self.socket.procedure("end?"), self._mayEnd)
+        for number in (1, 2):
+            self._follow(self.socket.procedure("count"), lambda request, number=number: self._count(number, request))
+        if isWatched:
+            self._follow(self.socket.listener("message"), lambda event: self.happened.append(("message", event.message)))
         for name in ("error", "disconnect", "close"):
             self._follow(self.socket.listener(name), lambda event, name=name: self._event(name, event))
         self._follow(self.server.listener("closure"), lambda event: self._event("closure", event))
@@ -260,6 +293,16 @@ class Play:
                 handle(value)
 
         Deferred.fromCoroutine(loop())
+
+    def _mayEnd(self, request: Any) -> None:
+        request.end(request.data)
+        if request.data == "yes":
+            self.socket.disconnect(4321, "asked for")
+
+    def _count(self, number: int, request: Any) -> None:
+        self.happened.append((number, request.data, self.socket.inboundReceivedMessageCount))
+        if number == 1:
+            request.error(ValueError("counted"))
 
     def _event(self, name: str, event: Any) -> None:
         error = getattr(event, "error", None)
@@ -301,12 +344,12 @@ class ReceivingTests(SynchronousTestCase):
     Whatever a client sends.
     """
 
-    def play(self, areTaken: bool, pieces: list[bytes], deeds: dict[int, str]) -> Play:
+    def play(self, areTaken: bool, pieces: list[bytes], deeds: dict[int, str], isWatched: bool) -> Play:
         """
         @return: what happens, with short cuts or without.
         """
         with shortCuts(areTaken):
-            play = Play(deeds)
+            play = Play(deeds, isWatched)
             play.send(pieces)
         return play
 
@@ -316,8 +359,11 @@ class ReceivingTests(SynchronousTestCase):
         cuttings,
         st.booleans(),
         st.dictionaries(st.integers(0, 12), st.sampled_from(("transmit", "ping", "disconnect")), max_size=3),
+        st.booleans(),
     )
-    def test_same(self, parts: list[Part], cuts: list[float], isShredded: bool, deeds: dict[int, str]) -> None:
+    def test_same(
+        self, parts: list[Part], cuts: list[float], isShredded: bool, deeds: dict[int, str], isWatched: bool
+    ) -> None:
         """
         With short cuts and without, the application gets the same, the client gets the same, and the connection ends
         with the same, after every single piece. (Only text that is no UTF-8 is found out earlier without, in the midst of
@@ -325,7 +371,7 @@ class ReceivingTests(SynchronousTestCase):
         """
         isBroken = any(part.breaksEarly for part in parts)
         pieces = chunks(b"".join(part.data for part in parts), cuts, isShredded)
-        plays = [self.play(areTaken, pieces, {} if isBroken else deeds) for areTaken in (True, False)]
+        plays = [self.play(areTaken, pieces, {} if isBroken else deeds, isWatched) for areTaken in (True, False)]
         fast, ordinary = (play.result() if isBroken else play.seen for play in plays)
         self.assertEqual(fast, ordinary)
 
@@ -337,7 +383,7 @@ class ReceivingTests(SynchronousTestCase):
         """
         data = b"".join(clientFrame(text(length), mask=mask) for length in lengths)
         for areTaken in (True, False):
-            play = self.play(areTaken, chunks(data, cuts, isShredded), {})
+            play = self.play(areTaken, chunks(data, cuts, isShredded), {}, True)
             got = [values[1] for values in play.happened if values[0] == "x"]
             self.assertEqual(got, ["é" * (length // 2) for length in lengths])
 

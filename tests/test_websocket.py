@@ -9,6 +9,7 @@ import json
 import socket as sockets
 import weakref
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -210,15 +211,15 @@ class UpgradeTests(WebSocketTestCase):
             server.setMiddleware("handshake", gate)
             client = self.raw(server)
             told: list[str] = []
-            self.patch(client.transport, "pauseProducing", lambda: told.append("pause"))
-            self.patch(client.transport, "resumeProducing", lambda: told.append("resume"))
+            for name in ("pauseProducing", "resumeProducing"):
+                self.patch(client.transport, name, partial(told.append, name))
             client.send(upgradeRequest() + packet("#handshake", {}, 1))
             client.send(*[packet("#publish", {"channel": "x", "data": "y" * 9000}, 2 + each) for each in range(4)])
-            self.assertEqual((client.take(), told), (b"", ["pause"]))
+            self.assertEqual((client.take(), told), (b"", ["pauseProducing"]))
             getattr(gate.actions[0], verdict)()
             self.settle()
             head, _, rest = client.take().partition(b"\r\n\r\n")
-            self.assertEqual((head.split()[1], told), (status, ["pause", "resume"]))
+            self.assertEqual((head.split()[1], told), (status, ["pauseProducing", "resumeProducing"]))
             if verdict == "allow":
                 self.assertEqual([json.loads(payload)["rid"] for _, payload in frames(rest)], [1, 2, 3, 4, 5])
             self.assertFalse(server.counters.limitsHit)

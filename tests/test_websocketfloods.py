@@ -383,8 +383,15 @@ class SliceTests(FloodTestCase):
             now[0] += milliseconds / 1000
             received(payload, isBinary)
 
+        def takeAll(payloads: list[bytes]) -> None:
+            now[0] += milliseconds / 1000 * len(payloads)
+            self.socket.messagesReceived(payloads)
+
         self.protocol._receiver = SimpleNamespace(
-            messageReceived=take, flush=self.socket.flush, connectionLost=self.socket.connectionLost
+            messageReceived=take,
+            messagesReceived=takeAll,
+            flush=self.socket.flush,
+            connectionLost=self.socket.connectionLost,
         )
 
     def test_usual(self) -> None:

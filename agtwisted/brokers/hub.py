@@ -10,7 +10,8 @@ are smaller. Within a channel the order is kept.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -38,6 +39,7 @@ class Subscriber(Protocol):
     """
 
     id: str
+    directOutbox: Any
 
     def publicationReceived(self, publication: Publication) -> None:
         """
@@ -184,11 +186,7 @@ class Hub:
             if isFirst:
                 self._began = self._turns.seconds()
             self._left -= len(subscribers)
-            for subscriber in tuple(subscribers.values()):
-                try:
-                    subscriber.publicationReceived(publication)
-                except Exception:
-                    _subscriberFailed()
+            _handOut(publication, tuple(subscribers.values()))
             if isFirst:
                 self._turns.flush(self)  # behind those who have something to send now
             return None
@@ -233,17 +231,11 @@ class Hub:
     def _deliverSlice(self, delivery: _Delivery, count: int) -> int:
         publication = delivery.publication
         subscribed = self._channels.get(publication.channel, {})
-        for delivered in range(count):
-            subscriber = next(delivery.subscribers, None)
-            if subscriber is None:
-                delivery.done.callback(None)
-                return delivered + 1
-            if subscriber.id in subscribed:
-                try:
-                    subscriber.publicationReceived(publication)
-                except Exception:
-                    _subscriberFailed()
-        return count
+        subscribers = [*islice(delivery.subscribers, count)]
+        _handOut(publication, [each for each in subscribers if each.id in subscribed])
+        if len(subscribers) < count:
+            delivery.done.callback(None)
+        return max(1, len(subscribers))
 
     def received(self, channel: str, data: object) -> None:
         """
@@ -253,6 +245,19 @@ class Hub:
             self.deliver(self._publicationFor(channel, data))
 
 
-def _subscriberFailed() -> None:
-    # Its own affair: neither the others nor the publisher have to do with it.
-    log.failure("A subscriber has failed at a publication.")
+def _handOut(publication: Publication, subscribers: Sequence[Subscriber]) -> None:
+    outboxes = [outbox for each in subscribers if (outbox := each.directOutbox) is not None]
+    others: Iterable[Subscriber] = ()
+    if len(outboxes) < len(subscribers):
+        others = [each for each in subscribers if each.directOutbox is None]
+    if outboxes:
+        try:
+            outboxes[0].sendToAll(publication.finished or publication.frame, outboxes)
+        except Exception:
+            log.failure("A publication could not be sent.")
+    for subscriber in others:
+        try:
+            subscriber.publicationReceived(publication)
+        except Exception:
+            # Its own affair: neither the others nor the publisher have to do with it.
+            log.failure("A subscriber has failed at a publication.")

@@ -2,9 +2,8 @@
 Unmasking what clients send (RFC 6455, section 5.3).
 
 One exclusive-or of big integers is fastest for short payloads; the mask, times a number whose every 32nd bit is set, is
-the mask repeated. Longer ones go through the masker in C that comes with
-Autobahn; calling it costs as much as unmasking a hundred bytes. Where Autobahn was installed without it, four passes
-through a translation table take its place.
+the mask repeated. Longer ones go through the masker in C that comes with Autobahn; calling it costs as much as unmasking
+a hundred bytes. Where Autobahn was installed without it, four passes through a translation table take its place.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ _LONG = 128
 #: For each mask byte, what every byte becomes.
 _TABLES = tuple(bytes(byte ^ mask for byte in range(256)) for mask in range(256))
 
-#: Every 32nd bit, for payloads of less than 16 bytes, 32, ...; and for each length, the bits of so many bytes.
-REPEATED = tuple(sum(1 << 32 * place for place in range(4 * blocks)) for blocks in range(1, _LONG // 16 + 1))
+#: For each short length: every 32nd bit, and the bits of a payload that is so long.
+REPEATED = tuple(sum(1 << 32 * place for place in range((length + 3) // 4)) for length in range(_LONG))
 BITS = tuple((1 << 8 * length) - 1 for length in range(_LONG))
 
 #: Bytes as a number; for those who unmask in place.
@@ -34,7 +33,7 @@ def unmask(mask: bytes, payload: bytes) -> bytes:
     """
     length = len(payload)
     if length < _LONG:
-        repeated = fromBytes(mask, "little") * REPEATED[length >> 4] & BITS[length]
+        repeated = fromBytes(mask, "little") * REPEATED[length] & BITS[length]
         return (fromBytes(payload, "little") ^ repeated).to_bytes(length, "little")
     return unmaskLong(mask, payload)
 

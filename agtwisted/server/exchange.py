@@ -42,6 +42,7 @@ class AGExchange(ChannelStreams):
         """
         super().__init__(turns)
         self.id = "exchange"
+        self.directOutbox = None
         self._broker = broker
         self._states: dict[str, str] = {}
 

@@ -4,8 +4,9 @@ How a server's socket takes what its client sends: in order, through raw middlew
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from operator import length_hint
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -98,6 +99,71 @@ class ReceivingSocket(MiddlewareSocket):
         except Exception as error:
             self._messageFailed(error)
             return
+        if waiting is not None:
+            self._inbound.waitFor(waiting)
+
+    def messagesReceived(self, payloads: list[bytes]) -> None:
+        """
+        Take text messages that have come together.
+        """
+        if len(payloads) == 1:
+            self.messageReceived(payloads[0], False)
+            return
+        rest = iter(payloads)
+        for payload in rest:
+            self.messageReceived(payload, False)
+            if (
+                self._woken is not None
+                and self._procedureDemux is not None
+                and self._takesDirectly
+                and self.server.takesDirectly
+                and self.server.requestCreator is None
+                and self._inbound.queue is None
+                and self.authentication.expiry is None
+            ):
+                self._takeCalls(rest, self._woken, self._procedureDemux.streams.get, payloads)
+
+    def _takeCalls(
+        self, rest: Iterator[bytes], woken: Any, streamOf: Callable[[str], Any], payloads: list[bytes]
+    ) -> None:
+        """
+        Take the calls of a procedure that have come behind another one of it, in fewer steps: nobody gets to run in
+        between, so that nothing changes. The first message that is something else is the last that is taken.
+        """
+        decode, before = self.server.wire.decodeText, length_hint(rest)
+        calls: list[AGRequest] = []
+        packet: Any = None
+        try:
+            try:
+                for payload in rest:
+                    packet = decode(payload)
+                    if (
+                        packet.__class__ is not dict
+                        or (event := packet.get("event")).__class__ is not str
+                        or streamOf(event) is not woken
+                        or (callId := packet.get("cid")).__class__ is not int
+                        or self.unansweredCount >= self._callsWatched
+                    ):
+                        break
+                    calls.append(makeRequest(self, callId, event, packet.get("data")))
+                    packet = None
+            finally:
+                self.inboundReceivedMessageCount += before - length_hint(rest)
+                backlog = woken.writeAll(calls) if calls else 0
+            if backlog > 1:
+                self.written(woken, backlog, max(map(len, payloads)))
+            if packet is not None:
+                self._takeDecoded(packet, payload)
+        except Exception as error:
+            self._messageFailed(error)
+
+    def _takeDecoded(self, packet: Any, payload: bytes) -> None:
+        """
+        Take what has come out of a message, where nothing can come between the two.
+        """
+        if packet.__class__ is dict and self._deliverAtOnce(packet, payload):
+            return
+        waiting = self._takePacket(packet, payload, False)
         if waiting is not None:
             self._inbound.waitFor(waiting)
 

@@ -36,21 +36,22 @@ class SendingSocket(ReceivingSocket):
 
     __slots__ = ("_batchOptions", "_graceTimer")
 
+    #: The line of middleware that publications pass.
+    _publishLine = OUTBOUND
+
     _batchOptions: dict[str, Any] | None
     _graceTimer: Timer | None
 
+    def waysChanged(self) -> None:
+        """
+        Outbound middleware has perhaps come or gone.
+        """
+        isDirect = self._sendsDirectly and self._publishLine not in self.server.middleware
+        self.directOutbox = self._outbox if isDirect else None
+
     def publicationReceived(self, publication: Publication) -> None:
         """
-        Send a publication to the client.
-        """
-        if self._sendsDirectly and not self.server.middleware:
-            self._outbox.append(publication.finished or publication.frame)
-        else:
-            self._sendUnusually(publication)
-
-    def _sendUnusually(self, publication: Publication) -> None:
-        """
-        Send a publication through whatever comes between.
+        Send a publication to the client, through whatever comes between. (Where nothing does, the hub knows it.)
         """
         if self.state != OPEN:
             return

@@ -417,6 +417,8 @@ class AGServer(AsyncStreamEmitter):
         What comes between messages and packets has perhaps become more or less.
         """
         self.takesDirectly = self.wire.isJSON and not self.middleware
+        for socket in self.clients.values():
+            socket.waysChanged()
 
     def hasMiddleware(self, type: str) -> bool:
         """

@@ -250,6 +250,7 @@ class AGServerSocket(SendingSocket):
         self.server.clients[self.id] = self
         self.state = OPEN
         self._takesDirectly, self._sendsDirectly = self._mayTakeDirectly, self._maySendDirectly
+        self.waysChanged()
         self._transport.handshakeCompleted()
 
     def closeHandshakeStream(self) -> None:
@@ -444,6 +445,7 @@ class AGServerSocket(SendingSocket):
         """
         wasOpen, self.state = self.state == OPEN, CLOSED
         self._takesDirectly = self._sendsDirectly = False
+        self.directOutbox = None
         return wasOpen
 
     def _stopTimers(self) -> None:

@@ -50,6 +50,13 @@ class Throttled(AGServerSocket):
             self._inbound.waitFor(self._nextToken())
         super().messageReceived(payload, isBinary)
 
+    def messagesReceived(self, payloads: list[bytes]) -> None:
+        """
+        Take text messages that have come together; each needs its token.
+        """
+        for payload in payloads:
+            self.messageReceived(payload, False)
+
     def _processWaited(self, payload: bytes, isBinary: bool) -> Waiting:
         # Only what has not waited has its token.
         if self.state == CLOSED or self._bucket.take():

@@ -97,7 +97,7 @@ class CallingSocket(OutboundSocket):
             return
         waiting = self._processTransmit(event, data, cached)
         if waiting is not None:
-            self._sendsDirectly = self._maySendDirectly = False
+            self.sendsNotDirectly()
             self._outbound.waitFor(waiting)
 
     def _processTransmit(self, event: str, data: object, cached: str | bytes | None) -> Waiting:

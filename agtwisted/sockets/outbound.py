@@ -50,6 +50,7 @@ class OutboundSocket(SocketStreams):
 
     @ivar id: what tells this connection from all others.
     @ivar state: C{"connecting"}, C{"open"} or C{"closed"}.
+    @ivar directOutbox: what takes the frames of publications as they are; C{None} if something comes between.
     """
 
     __slots__ = (
@@ -60,6 +61,7 @@ class OutboundSocket(SocketStreams):
         "_outbox",
         "_flow",
         "_outbound",
+        "directOutbox",
         "_sendsDirectly",
         "_maySendDirectly",
         "_isOutputClosed",
@@ -85,10 +87,18 @@ class OutboundSocket(SocketStreams):
         self._maySendDirectly: bool = transport.isPlain
         #: Whether, besides, the connection is open.
         self._sendsDirectly = False
+        self.directOutbox: Outbox | None = None
         self._isOutputClosed = False
         self._isOutputKilled = False
         self._batching: Batching | None = None
         self._outboundPacketStream: WritableConsumableStream[Any] | None = None
+
+    def sendsNotDirectly(self) -> None:
+        """
+        Something comes between what is sent and the outbox, from now on and for good.
+        """
+        self._sendsDirectly = self._maySendDirectly = False
+        self.directOutbox = None
 
     # ---- for subclasses to say
 
@@ -193,7 +203,7 @@ class OutboundSocket(SocketStreams):
         The packets that C{transmit} and C{invoke} send. Sending does not depend on anybody consuming it.
         """
         if self._outboundPacketStream is None:
-            self._sendsDirectly = self._maySendDirectly = False
+            self.sendsNotDirectly()
             self._outboundPacketStream = WritableConsumableStream(self.turns)
         return self._outboundPacketStream
 
@@ -230,7 +240,7 @@ class OutboundSocket(SocketStreams):
         Let C{transmit} and C{invoke} send no more; what waits is still sent.
         """
         self._isOutputClosed = True
-        self._sendsDirectly = self._maySendDirectly = False
+        self.sendsNotDirectly()
         if self._outboundPacketStream is not None:
             self._outboundPacketStream.close()
 
@@ -239,7 +249,7 @@ class OutboundSocket(SocketStreams):
         Let C{transmit} and C{invoke} send no more, and drop what waits.
         """
         self._isOutputClosed = self._isOutputKilled = True
-        self._sendsDirectly = self._maySendDirectly = False
+        self.sendsNotDirectly()
         for step in self._outbound.abandon():
             step()
         if self._outboundPacketStream is not None:
@@ -329,6 +339,6 @@ class OutboundSocket(SocketStreams):
 
     def _batch(self) -> Batching:
         if self._batching is None:
-            self._sendsDirectly = self._maySendDirectly = False
+            self.sendsNotDirectly()
             self._batching = Batching(self.sendObject, self.turns, self._batchingOptions())
         return self._batching

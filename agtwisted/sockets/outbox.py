@@ -14,7 +14,10 @@ from weakref import proxy
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+from agtwisted.sparinglog import SparingLogger
 from agtwisted.streams.turns import Turns
+
+log = SparingLogger()
 
 #: Bytes that are handed to the transport at once, about; more only for a single frame that is longer.
 _PORTION = 65536
@@ -111,6 +114,23 @@ class Outbox:
             turns.flushes.append(self)
             if not turns.isDue:
                 turns.schedule()
+
+    @staticmethod
+    def sendToAll(frame: bytes, outboxes: list[Outbox]) -> None:
+        """
+        Send one frame through many outboxes, with this turn's others: as L{append} for each.
+        """
+        isFirst = False
+        for outbox in outboxes:
+            if outbox._first is not None:
+                outbox._more.append(frame)
+            elif outbox.isPaused:
+                outbox.append(frame)
+            else:
+                outbox._first = frame
+                isFirst = True
+        if isFirst:
+            outboxes[0]._turns.flush(_Broadcast(frame, outboxes), len(outboxes))
 
     def flush(self) -> None:
         """
@@ -222,3 +242,41 @@ class Outbox:
         The connection is gone.
         """
         self.clear()
+
+
+class _Broadcast:
+    """
+    A frame that is the first of this turn in some outboxes: at the turn's end they are flushed together.
+    """
+
+    __slots__ = ("_frame", "_outboxes")
+
+    def __init__(self, frame: bytes, outboxes: list[Outbox]) -> None:
+        self._frame = frame
+        self._outboxes = outboxes
+
+    def flush(self) -> None:
+        """
+        As L{Outbox.flush} of each in which the frame is still the first, without the call where it is the only one.
+        """
+        frame, length = self._frame, len(self._frame)
+        for outbox in self._outboxes:
+            if outbox._first is not frame:
+                continue
+            try:
+                send = outbox.send
+                if send is None or outbox._more:
+                    outbox.flush()
+                    continue
+                outbox._first = None
+                outbox.sentCount += 1
+                outbox.sentBytes += length
+                try:
+                    sent = send(frame)
+                except OSError:
+                    sent = 0
+                if sent != length:
+                    outbox._transport.write(frame[sent:])
+            except Exception:
+                # Its own affair: the others are to get theirs.
+                log.failure("A frame could not be sent.")

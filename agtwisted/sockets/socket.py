@@ -112,6 +112,13 @@ class AGSocket(CallingSocket):
         """
         self._receive(payload, isBinary)
 
+    def messagesReceived(self, payloads: list[bytes]) -> None:
+        """
+        Take text messages that have come together.
+        """
+        for payload in payloads:
+            self.messageReceived(payload, False)
+
     def _receive(self, payload: bytes, isBinary: bool) -> None:
         self.lastHeard = self._seconds()
         if self._isInputClosed:

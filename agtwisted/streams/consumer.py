@@ -275,18 +275,20 @@ class ConsumerLoop(Generic[T]):
     @coroutine
     def __anext__(self) -> Generator[Any, Any, T]:
         consumer = self._consumer
-        while not (consumer._ready or consumer._written):
-            wakeUp = consumer._wakeUp
-            if wakeUp is None or wakeUp.isAwaited or consumer.timeout is not None or not consumer.isAlive:
-                wakeUp = consumer._waiting()
-            else:
-                # As nearly always; _waiting would do no more.
-                consumer._isWaiting = True
-            yield wakeUp
-        if not consumer._ready and len(consumer._written) == 1:
-            item = consumer._written.pop()
-        else:
-            item = (consumer._ready or consumer._turnOver()).pop()
+        ready = consumer._ready
+        if not ready:
+            while not (consumer._written or consumer._ready):
+                wakeUp = consumer._wakeUp
+                if wakeUp is None or wakeUp.isAwaited or consumer.timeout is not None or not consumer.isAlive:
+                    wakeUp = consumer._waiting()
+                else:
+                    # As nearly always; _waiting would do no more.
+                    consumer._isWaiting = True
+                yield wakeUp
+            ready = consumer._ready or consumer._written
+            if len(ready) > 1 and ready is consumer._written:
+                ready = consumer._turnOver()
+        item = ready.pop()
         if consumer._below is not None:
             consumer._taken()
         if item.__class__ is End:

@@ -139,6 +139,19 @@ class WritableConsumableStream(ConsumableStream[T]):
                     backlog = waiting
         return backlog
 
+    def writeAll(self, values: list[T]) -> int:
+        """
+        Give each of C{values} to every consumer.
+
+        @return: how many values now wait for the consumer that is furthest behind, or 1.
+        """
+        backlog = 1
+        for consumer in self._writers:
+            consumer._written.extend(values)
+            consumer._wakeSoon()
+            backlog = max(backlog, consumer.getBackpressure())
+        return backlog
+
     def close(self, value: object = None) -> None:
         """
         End the stream for its consumers, each once it has taken what is buffered for it.

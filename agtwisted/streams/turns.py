@@ -43,12 +43,24 @@ class Turns:
 
     @ivar wakeUps: the wake-ups that wait. Only L{wake}, and those who do the same with fewer steps, add to it.
     @ivar flushes: what is to be flushed; likewise with L{flush}.
+    @ivar broadcast: for how many some of them stand together.
     @ivar isPolled: whether turns begin and end with the reactor's polls, and nobody looks at a connection again that has
         been read in one.
     @ivar isDue: whether the end of the turn will come, without anything more being done for it.
     """
 
-    __slots__ = ("wakeUps", "flushes", "isDue", "isPolled", "_reactor", "_soon", "_settling", "_call", "_isWaking")
+    __slots__ = (
+        "wakeUps",
+        "flushes",
+        "broadcast",
+        "isDue",
+        "isPolled",
+        "_reactor",
+        "_soon",
+        "_settling",
+        "_call",
+        "_isWaking",
+    )
 
     def __init__(self, reactor: IReactorTime) -> None:
         """
@@ -60,6 +72,7 @@ class Turns:
         self.wakeUps: list[Callable[[], object]] = []
         self._settling: list[Callable[[], object]] = []
         self.flushes: list[Flushable] = []
+        self.broadcast = 0
         self._call: IDelayedCall | None = None
         self.isDue = False
         self.isPolled = False
@@ -86,10 +99,13 @@ class Turns:
         if not self.isDue:
             self.schedule()
 
-    def flush(self, flushable: Flushable) -> None:
+    def flush(self, flushable: Flushable, broadcast: int = 0) -> None:
         """
         Flush something after the wake-ups of this turn.
+
+        @param broadcast: for how many it stands.
         """
+        self.broadcast += broadcast
         self.flushes.append(flushable)
         if not self.isDue:
             self.schedule()
@@ -203,6 +219,7 @@ class Turns:
 
     def _runFlushes(self) -> None:
         flushes, self.flushes = self.flushes, []
+        self.broadcast = 0
         for each in flushes:
             try:
                 each.flush()

@@ -51,6 +51,7 @@ class SCExchange(CallbackEmitter):
         """
         self._callbacks = None
         self.id = "exchange"
+        self.directOutbox = None
         self._broker = broker
         self._channels: dict[str, SCChannel] = {}
         self._watchers = _Watchers()

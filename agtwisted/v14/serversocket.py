@@ -65,6 +65,8 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
 
     __slots__ = ("_callbacks", "active", "_answers", "_answersTimer")
 
+    _publishLine = PUBLISH_OUT
+
     server: SCServer
 
     _argumentNames = {
@@ -322,11 +324,14 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
 
     # ---- publications
 
-    def _sendUnusually(self, publication: Publication) -> None:
+    def publicationReceived(self, publication: Publication) -> None:
+        """
+        Send a publication to the client, through whatever comes between.
+        """
         if PUBLISH_OUT in self.server.middleware:
             self._passPublishOut(publication.packet["data"], None, publication)
         else:
-            super()._sendUnusually(publication)
+            super().publicationReceived(publication)
 
     def _passPublishOut(self, data: dict[str, Any], callback: Callback | None, source: Any) -> None:
         """
@@ -346,7 +351,7 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
             if error is not None:
                 call(callback, self.server.blocked(PUBLISH_OUT, error), None)
             elif request.useCache and not isinstance(source, dict) and source is not None:
-                super(SCServerSocket, self)._sendUnusually(source)
+                super(SCServerSocket, self).publicationReceived(source)
             else:
                 replaced = request.get("data")
                 packet = data if replaced is NO_DATA else {**data, "data": replaced}

@@ -74,8 +74,8 @@ class AGServerFactory(WebSocketServerFactory):
         longest = self.maxMessagePayloadSize or LONGEST_FAST
         defaults["_longestFast"] = min(longest, LONGEST_FAST)
         if longest < 125:
-            allowed = {head: length for head, length in AGServerProtocol._shortLengths.items() if length <= longest}
-            defaults["_shortLengths"] = allowed
+            allowed = {head: form for head, form in AGServerProtocol._shortPayloads.items() if form[0] <= longest}
+            defaults["_shortPayloads"] = allowed
         defaults["_longestFrame"] = defaults["_longestFast"] + (8 if longest > 125 else 6)
         defaults["perMessageCompressionAccept"] = staticmethod(self.perMessageCompressionAccept)
         return defaults

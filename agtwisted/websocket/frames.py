@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from errno import EAGAIN, EWOULDBLOCK
+from struct import Struct
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
@@ -38,12 +39,36 @@ _TIME_A_TURN = 0.005
 _NOTHING_THERE = (EAGAIN, EWOULDBLOCK)
 
 _FINAL_TEXT = 0x81
-#: How a masked final text frame begins that is so many bytes long, for each length that one byte of the head can say.
-_NO_HEAD = b"none of two bytes"
-_SHORT_HEADS = (*[_NO_HEAD] * 6, *(bytes((_FINAL_TEXT, 0x80 | length)) for length in range(126)))
-_SHORT_LENGTHS = {_SHORT_HEADS[6 + length]: length for length in range(126)}
+#: The longest masked frame whose length is in one byte.
 _SHORT_FRAME = 6 + 125
 _LONG_HEAD = bytes((_FINAL_TEXT, 0x80 | 126))
+
+
+def _noFrame(data: bytes) -> tuple[int, int, bytes]:
+    return 0, 0, b""
+
+
+def _shortFrame(length: int) -> tuple[Callable[[bytes], tuple[int, int, bytes]], int, int, int, int]:
+    """
+    @return: for a frame that is so long: what takes it apart into its first two bytes, its mask and its payload; those
+        two bytes, if it is a masked final text; and the payload's length, every 32nd bit, and the bits of the payload.
+    """
+    head = int.from_bytes((_FINAL_TEXT, 0x80 | length - 6), "little")
+    return Struct(f"<HI{length - 6}s").unpack, head, length - 6, REPEATED[length - 6], BITS[length - 6]
+
+
+def _shortPayload(length: int) -> tuple[int, Callable[[bytes, int], tuple[int, bytes]], int, int]:
+    """
+    @return: for a payload that is so long: its length, what takes mask and payload out of data at a position, every 32nd
+        bit, and the bits of the payload.
+    """
+    return length, Struct(f"<I{length}s").unpack_from, REPEATED[length], BITS[length]
+
+
+#: By length; what is too short to be a frame has no head.
+_SHORT_FRAMES = (*[(_noFrame, -1, 0, 0, 0)] * 6, *map(_shortFrame, range(6, _SHORT_FRAME + 1)))
+#: By the first two bytes.
+_SHORT_PAYLOADS = {bytes((_FINAL_TEXT, 0x80 | length)): _shortPayload(length) for length in range(126)}
 
 OPEN = WebSocketProtocol.STATE_OPEN
 CONNECTING = WebSocketProtocol.STATE_CONNECTING
@@ -72,9 +97,10 @@ class FrameProtocol(WebSocketServerProtocol):
     isPlain = True
     #: Whether the connection has been opened and nothing has come through it yet.
     _isNew = False
-    #: The longest payload that the fast path takes, and the longest frame; and the lengths of those with a short head.
+    #: The longest payload that the fast path takes, and the longest frame; and how those with a short head are
+    #: taken apart.
     _longestFast = LONGEST_FAST
-    _shortLengths = _SHORT_LENGTHS
+    _shortPayloads = _SHORT_PAYLOADS
     _longestFrame = 8 + LONGEST_FAST
     #: The start of a frame that the fast path waits for the rest of.
     _tail = b""
@@ -154,11 +180,11 @@ class FrameProtocol(WebSocketServerProtocol):
         if length <= self._usualLength and self.state == OPEN:
             # The most usual of all: one message and nothing else.
             if length <= _SHORT_FRAME:
-                if data[:2] == _SHORT_HEADS[length]:
+                takeApart, usualHead, size, repeated, bits = _SHORT_FRAMES[length]
+                head, mask, masked = takeApart(data)
+                if head == usualHead:
                     # As unmask, without the call.
-                    length -= 6
-                    mask = fromBytes(data[2:6], "little") * REPEATED[length >> 4] & BITS[length]
-                    payload = (fromBytes(data[6:], "little") ^ mask).to_bytes(length, "little")
+                    payload = (fromBytes(masked, "little") ^ mask * repeated & bits).to_bytes(size, "little")
                     self._receiver.messageReceived(payload, False)
                     return
             elif data[:2] == _LONG_HEAD and length >= 8 + 126 and data[2:4] == (length - 8).to_bytes(2):
@@ -208,50 +234,67 @@ class FrameProtocol(WebSocketServerProtocol):
         """
         end = len(data)
         position, last, portion = 0, end - 6, _PORTION
-        receive = self._receiver.messageReceived
-        lengthOf, longest = self._shortLengths.get, self._longestFast
-        deadline = None
+        formOf = self._shortPayloads.get
+        payloads: list[bytes] = []
+        deadline = 0.0
         while position <= last:
             if position > portion:
+                self._receiver.messagesReceived(payloads)
+                if self.state != OPEN:
+                    return data[position:]
+                payloads = []
                 now = self.factory.agServer.wheel.seconds()
-                if deadline is None:
-                    deadline = now + _TIME_A_TURN
-                elif now >= deadline:
+                deadline = deadline or now + _TIME_A_TURN
+                if now >= deadline:
                     self._fallBehind()
                     break
                 portion = position + _PORTION
-            length = lengthOf(data[position : position + 2])
-            if length is not None:
-                start = position + 6
-                stop = start + length
+            form = formOf(data[position : position + 2])
+            if form is not None:
+                length, takeApart, repeated, bits = form
+                stop = position + 6 + length
                 if stop > end:
                     break
                 # As unmask, without the call.
-                mask = fromBytes(data[start - 4 : start], "little") * REPEATED[length >> 4] & BITS[length]
-                payload = (fromBytes(data[start:stop], "little") ^ mask).to_bytes(length, "little")
+                mask, masked = takeApart(data, position + 2)
+                payloads.append((fromBytes(masked, "little") ^ mask * repeated & bits).to_bytes(length, "little"))
             else:
-                if data[position : position + 2] != _LONG_HEAD:
-                    return data[position:]
-                start = position + 8
-                if start > end:
+                stop = self._endOfLongFrame(data, position)
+                if not stop:
                     break
-                length = int.from_bytes(data[start - 6 : start - 4], "big")
-                if not 126 <= length <= longest:
-                    return data[position:]
-                stop = start + length
-                if stop > end:
-                    if length > _LONGEST_TAIL:
-                        return data[position:]
-                    break
-                payload = unmask(data[start - 4 : start], data[start:stop])
+                payloads.append(unmask(data[position + 4 : position + 8], data[position + 8 : stop]))
             position = stop
-            receive(payload, False)
-            if self.state != OPEN:
-                return data[position:]
-        if position < end and not self._isBehind and _isUnusual(data[position : position + 2]):
-            return data[position:]
-        self._tail = data[position:]
+        if payloads:
+            self._receiver.messagesReceived(payloads)
+        rest = data[position:]
+        if self.state != OPEN or (rest and not self._isBehind and self._isForParser(rest)):
+            return rest
+        self._tail = rest
         return b""
+
+    def _endOfLongFrame(self, data: bytes, position: int) -> int:
+        """
+        @return: where the frame at C{position} ends, if it is usual, has two bytes for its length and is complete; else 0.
+        """
+        if data[position : position + 2] != _LONG_HEAD:
+            return 0
+        length = int.from_bytes(data[position + 2 : position + 4], "big")
+        stop = position + 8 + length
+        return stop if 126 <= length <= self._longestFast and stop <= len(data) else 0
+
+    def _isForParser(self, rest: bytes) -> bool:
+        """
+        @param rest: what a frame begins with that was not taken.
+        @return: whether it is unusual; else it is only not complete.
+        """
+        if rest[0] != _FINAL_TEXT:
+            return True
+        if len(rest) == 1:
+            return False
+        length = rest[1] - 0x80
+        if length != _LONG_HEAD[1] - 0x80:
+            return not 0 <= length <= min(125, self._longestFast)
+        return len(rest) >= 4 and not 126 <= int.from_bytes(rest[2:4], "big") <= min(_LONGEST_TAIL, self._longestFast)
 
     def _sendNotDirectly(self) -> None:
         if self._outbox is not None:
@@ -368,8 +411,3 @@ class FrameProtocol(WebSocketServerProtocol):
 def _throwAway(data: bytes) -> None:
     # Nobody is there to read it.
     pass
-
-
-def _isUnusual(head: bytes) -> bool:
-    # Of a frame of which the first byte or two have come: it is no final text, or not masked.
-    return head[0] != _FINAL_TEXT or (len(head) == 2 and head[1] < 0x80)

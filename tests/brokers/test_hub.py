@@ -4,6 +4,7 @@ Tests of L{agtwisted.brokers.hub}.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -47,6 +48,8 @@ class Reader:
     """
     A subscriber that keeps what it gets, or fails at it.
     """
+
+    directOutbox: Any = None
 
     def __init__(self, id: str, fails: bool = False) -> None:
         self.id = id
@@ -168,6 +171,22 @@ class HubTests(SynchronousTestCase):
         self.hub.subscribe(second, "news")
         self.publish("news", 2)
         self.assertEqual((first.got, second.got), ([1], [1, 2]))
+
+    def test_directOutbox(self) -> None:
+        """
+        A subscriber through whose connection nothing comes between gets the finished frame, for as long as that is so.
+        """
+        frames: list[bytes] = []
+        direct, other = Reader("direct"), Reader("other")
+        direct.directOutbox = SimpleNamespace(sendToAll=lambda frame, outboxes: frames.extend([frame] * len(outboxes)))
+        for each in (direct, other):
+            self.hub.subscribe(each, "news")
+        self.publish("news", 1)
+        self.assertEqual((direct.got, other.got), ([], [1]))
+        direct.directOutbox = None
+        self.publish("news", 2)
+        self.assertEqual((direct.got, other.got), ([2], [1, 2]))
+        self.assertEqual(frames, [Publication("news", 1, self.wire).frame])
 
     def test_failingSubscriber(self) -> None:
         """

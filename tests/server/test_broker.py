@@ -20,6 +20,8 @@ class Subscriber:
     Somebody who subscribes.
     """
 
+    directOutbox = None
+
     def __init__(self, id: str) -> None:
         self.id = id
         self.received: list[Any] = []

@@ -362,6 +362,29 @@ class InboundTests(MiddlewareTestCase):
         client.transmit("x", 4)
         self.assertEqual(received, [1, 3, "new"])
 
+    def test_publicationsBetween(self) -> None:
+        """
+        Publications pass the outbound line of open connections from the moment that it is set until it is removed,
+        whatever lines come and go besides. They go straight to the outbox else, until one has had to wait for a decision;
+        and not to those that are gone.
+        """
+        client, socket = self.connect()
+        client.subscribe("c")
+        seen = []
+        for lines in ((), ("inbound",), ("inbound", "outbound"), ("outbound",), ()):
+            for line in set(lines) - set(self.server.middleware):
+                self.decide(line, lambda action: action.allow(data=(action.data or 0) + 1))
+            for line in set(self.server.middleware) - set(lines):
+                self.server.removeMiddleware(line)
+            self.server.exchange.transmitPublish("c", 1)
+            self.settle()
+            seen.append((client.publications("c").pop(), socket.directOutbox is not None))
+        self.assertEqual(seen, [(1, True), (1, True), (2, False), (2, False), (1, False)])
+        client.disconnect(1000)
+        self.server.setMiddleware("outbound", decider(lambda action: action.allow()))
+        self.server.removeMiddleware("outbound")
+        self.assertIsNone(socket.directOutbox)
+
     def test_removedMeanwhile(self) -> None:
         """
         An action that waits in a function that was replaced is still that function's to decide on.

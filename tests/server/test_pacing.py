@@ -175,20 +175,25 @@ class PacedTests(ServerTestCase):
 
     def test_upgrade(self) -> None:
         """
-        Its upgrade request is answered in a later turn; the server holds no more of it meanwhile than that takes.
+        Its upgrade request is answered in a later turn; who sends much meanwhile is not read.
         """
         client, flooding, leaving = (self.raw(self.server) for _ in range(3))
         self.hurry(self.server)
         for each in (client, flooding, leaving):
             each.protocol.dataReceived(upgradeRequest())
         self.assertEqual(self.server.pendingClientsCount, 0)
+        told: list[str] = []
+        self.patch(flooding.transport, "pauseProducing", lambda: told.append("pause"))
+        self.patch(flooding.transport, "resumeProducing", lambda: told.append("resume"))
         flooding.protocol.dataReceived(b"a" * 40_000)
-        self.assertTrue(flooding.isClosing)
+        self.assertEqual(told, ["pause"])
         leaving.lose()
         for _ in range(5):
             self.settle()
         self.assertTrue(client.take().startswith(b"HTTP/1.1 101 "))
-        self.assertTrue(flooding.take().startswith(b"HTTP/1.1 431 "))
+        head, _, rest = flooding.take().partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 101 "))
+        self.assertEqual((rest, told[:2]), (b"\x88\x02\x03\xea", ["pause", "resume"]))  # what it sent is no WebSocket
         self.assertEqual(self.server.pendingClientsCount, 1)
         client.send(packet("#handshake", {}, 1))
         self.assertEqual(self.server.clientsCount, 1)

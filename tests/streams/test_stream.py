@@ -86,6 +86,22 @@ class ReadingTests(StreamTestCase):
         self.turn()
         self.assertEqual((first, second), ([1, 2, 3], [2, 3]))
 
+    def test_writeAll(self) -> None:
+        """
+        Several values at once come as if they had been written one by one; the consumer that is furthest behind counts.
+        """
+        first, _ = self.read(self.stream)
+        waiting = self.stream.createConsumer()
+        self.assertEqual(self.stream.writeAll([1, 2]), 2)
+        self.assertEqual(first, [])
+        self.turn()
+        self.assertEqual(self.stream.writeAll([3]), 3)
+        self.turn()
+        self.stream.write(4)
+        self.turn()
+        self.assertEqual((first, waiting.getBackpressure()), ([1, 2, 3, 4], 4))
+        self.assertEqual(WritableConsumableStream[int](self.turns).writeAll([1, 2]), 1)
+
     def test_buffersFromCreation(self) -> None:
         """
         A consumer buffers from its creation on, also before anybody reads it.
