@@ -167,7 +167,7 @@ class _LeanPolling:
         turns.begin()
         self._dispatchAll(events, gone)
         looks = 0
-        while len(turns.flushes) + turns.broadcast > _MUCH_TO_WRITE and looks < _LOOKS_A_TURN:
+        while len(turns.outboxes) > _MUCH_TO_WRITE and looks < _LOOKS_A_TURN:
             more = self._poll(0, _EVENTS_A_TURN)
             self._dispatchAll(more, gone)
             looks = looks + 1 if more else _LOOKS_A_TURN

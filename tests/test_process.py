@@ -176,20 +176,15 @@ class LeanPollingTests(SynchronousTestCase):
         heard: list[bytes] = []
         turns: list[list[bytes]] = []
 
-        class Outbox:
-            def flush(self) -> None:
-                """
-                Nothing is written here.
-                """
-
+        # Nothing is written here.
+        outbox = SimpleNamespace(flushAll=lambda outboxes: None)
         remaining = list(messages[1:])
 
         def received(data: bytes) -> None:
             heard.append(data)
             if remaining:
                 self.far.send(remaining.pop(0))
-            for _ in range(connections):
-                self.turns.flush(Outbox())
+            self.turns.outboxes.extend([outbox] * connections)
 
         self.protocol.dataReceived = received  # type: ignore[method-assign]
         self.far.send(messages[0])

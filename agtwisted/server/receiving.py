@@ -78,18 +78,13 @@ class ReceivingSocket(MiddlewareSocket):
         """
         Take a message: process it now, or behind those that have to wait.
         """
-        server = self.server
-        if (
-            not payload  # a pong, as a rule
-            or isBinary
-            or not (self._takesDirectly and server.takesDirectly)
-            or self._inbound.queue is not None
-        ):
+        # A message without content is a pong, as a rule.
+        if isBinary or not payload or not self._takesDirectly or self._inbound.queue is not None:
             self._receive(payload, isBinary)
             return
         # The same in fewer steps, where nothing can come between a message and its packet.
-        seconds, decode = self._seconds, server.wire.decodeText
-        self.lastHeard = seconds()
+        decode = self.server.wire.decodeText
+        self.lastHeard = self._seconds()
         self.inboundReceivedMessageCount += 1
         try:
             packet = decode(payload)
@@ -116,7 +111,6 @@ class ReceivingSocket(MiddlewareSocket):
                 self._woken is not None
                 and self._procedureDemux is not None
                 and self._takesDirectly
-                and self.server.takesDirectly
                 and self.server.requestCreator is None
                 and self._inbound.queue is None
                 and self.authentication.expiry is None

@@ -44,8 +44,9 @@ class SendingSocket(ReceivingSocket):
 
     def waysChanged(self) -> None:
         """
-        Outbound middleware has perhaps come or gone.
+        The connection has opened; or middleware, or another codec, has come or gone.
         """
+        self._takesDirectly = self.state == OPEN and self._mayTakeDirectly and self.server.takesDirectly
         isDirect = self._sendsDirectly and self._publishLine not in self.server.middleware
         self.directOutbox = self._outbox if isDirect else None
 

@@ -249,7 +249,7 @@ class AGServerSocket(SendingSocket):
         self.server.pendingClients.pop(self.id, None)
         self.server.clients[self.id] = self
         self.state = OPEN
-        self._takesDirectly, self._sendsDirectly = self._mayTakeDirectly, self._maySendDirectly
+        self._sendsDirectly = self._maySendDirectly
         self.waysChanged()
         self._transport.handshakeCompleted()
 

@@ -109,9 +109,8 @@ class Outbox:
             self._sender.outboxGrown(self.waitingBytes)
         else:
             self._first = frame
-            # As Turns.flush, without the call: this is the way of every frame.
             turns = self._turns
-            turns.flushes.append(self)
+            turns.outboxes.append(self)
             if not turns.isDue:
                 turns.schedule()
 
@@ -120,7 +119,8 @@ class Outbox:
         """
         Send one frame through many outboxes, with this turn's others: as L{append} for each.
         """
-        isFirst = False
+        turns = outboxes[0]._turns
+        waiting = turns.outboxes
         for outbox in outboxes:
             if outbox._first is not None:
                 outbox._more.append(frame)
@@ -128,32 +128,48 @@ class Outbox:
                 outbox.append(frame)
             else:
                 outbox._first = frame
-                isFirst = True
-        if isFirst:
-            outboxes[0]._turns.flush(_Broadcast(frame, outboxes), len(outboxes))
+                waiting.append(outbox)
+        if not turns.isDue:
+            turns.schedule()
+
+    @staticmethod
+    def flushAll(outboxes: list[Outbox]) -> None:
+        """
+        Write what waits in many outboxes: as L{flush} for each, without the call where there is one frame for the kernel.
+        """
+        last, length = b"", 0
+        for outbox in outboxes:
+            try:
+                first, send = outbox._first, outbox.send
+                if first is None or send is None or outbox._more:
+                    outbox.flush()
+                    continue
+                outbox._first = None
+                if first is not last:
+                    last, length = first, len(first)
+                outbox.sentCount += 1
+                outbox.sentBytes += length
+                try:
+                    sent = send(first)
+                except OSError:
+                    # Full, or broken: the transport finds out which, and deals with it.
+                    sent = 0
+                if sent != length:
+                    outbox._transport.write(first[sent:])
+            except Exception:
+                # Its own affair: the others are to send theirs.
+                log.failure("What a connection had to send could not be sent.")
 
     def flush(self) -> None:
         """
         Write what waits, as far as the peer reads.
         """
-        first, send = self._first, self.send
+        first = self._first
         if first is None or self._more:
             self._flushMany()
-            return
-        self._first = None
-        length = len(first)
-        self.sentCount += 1
-        self.sentBytes += length
-        if send is None:
-            self._transport.write(first)
-            return
-        try:
-            sent = send(first)
-        except OSError:
-            # Full, or broken: the transport finds out which, and deals with it.
-            sent = 0
-        if sent != length:
-            self._transport.write(first[sent:])
+        else:
+            self._first = None
+            self._write(first, 1)
 
     def _flushMany(self) -> None:
         frames = self._take()
@@ -242,41 +258,3 @@ class Outbox:
         The connection is gone.
         """
         self.clear()
-
-
-class _Broadcast:
-    """
-    A frame that is the first of this turn in some outboxes: at the turn's end they are flushed together.
-    """
-
-    __slots__ = ("_frame", "_outboxes")
-
-    def __init__(self, frame: bytes, outboxes: list[Outbox]) -> None:
-        self._frame = frame
-        self._outboxes = outboxes
-
-    def flush(self) -> None:
-        """
-        As L{Outbox.flush} of each in which the frame is still the first, without the call where it is the only one.
-        """
-        frame, length = self._frame, len(self._frame)
-        for outbox in self._outboxes:
-            if outbox._first is not frame:
-                continue
-            try:
-                send = outbox.send
-                if send is None or outbox._more:
-                    outbox.flush()
-                    continue
-                outbox._first = None
-                outbox.sentCount += 1
-                outbox.sentBytes += length
-                try:
-                    sent = send(frame)
-                except OSError:
-                    sent = 0
-                if sent != length:
-                    outbox._transport.write(frame[sent:])
-            except Exception:
-                # Its own affair: the others are to get theirs.
-                log.failure("A frame could not be sent.")

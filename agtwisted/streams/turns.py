@@ -42,8 +42,8 @@ class Turns:
     Runs jobs at the end of the reactor's turn: first all wake-ups (and those that they cause), then all flushes.
 
     @ivar wakeUps: the wake-ups that wait. Only L{wake}, and those who do the same with fewer steps, add to it.
-    @ivar flushes: what is to be flushed; likewise with L{flush}.
-    @ivar broadcast: for how many some of them stand together.
+    @ivar outboxes: the outboxes that have something to send. What adds to it sees to L{isDue}, too.
+    @ivar flushes: what is to be flushed behind those; likewise with L{flush}.
     @ivar isPolled: whether turns begin and end with the reactor's polls, and nobody looks at a connection again that has
         been read in one.
     @ivar isDue: whether the end of the turn will come, without anything more being done for it.
@@ -52,7 +52,7 @@ class Turns:
     __slots__ = (
         "wakeUps",
         "flushes",
-        "broadcast",
+        "outboxes",
         "isDue",
         "isPolled",
         "_reactor",
@@ -72,7 +72,7 @@ class Turns:
         self.wakeUps: list[Callable[[], object]] = []
         self._settling: list[Callable[[], object]] = []
         self.flushes: list[Flushable] = []
-        self.broadcast = 0
+        self.outboxes: list[Any] = []
         self._call: IDelayedCall | None = None
         self.isDue = False
         self.isPolled = False
@@ -99,13 +99,10 @@ class Turns:
         if not self.isDue:
             self.schedule()
 
-    def flush(self, flushable: Flushable, broadcast: int = 0) -> None:
+    def flush(self, flushable: Flushable) -> None:
         """
         Flush something after the wake-ups of this turn.
-
-        @param broadcast: for how many it stands.
         """
-        self.broadcast += broadcast
         self.flushes.append(flushable)
         if not self.isDue:
             self.schedule()
@@ -179,7 +176,7 @@ class Turns:
         """
         The turn that was begun has ended.
         """
-        if self.wakeUps or self.flushes or self._settling:
+        if self.wakeUps or self.outboxes or self.flushes or self._settling:
             self._turnEnded()
         else:
             self.isDue = self._call is not None
@@ -204,7 +201,7 @@ class Turns:
             self._runFlushes()
         finally:
             self.isDue = False
-        if self.wakeUps or self._settling or self.flushes:
+        if self.wakeUps or self._settling or self.outboxes or self.flushes:
             self.schedule()
 
     def _runWakeUps(self) -> None:
@@ -218,8 +215,11 @@ class Turns:
             self._runAll(jobs)
 
     def _runFlushes(self) -> None:
+        outboxes, self.outboxes = self.outboxes, []
+        if outboxes:
+            # One call for all: they are the way of everything that is sent.
+            outboxes[0].flushAll(outboxes)
         flushes, self.flushes = self.flushes, []
-        self.broadcast = 0
         for each in flushes:
             try:
                 each.flush()

@@ -127,6 +127,74 @@ class OutboxTests(SynchronousTestCase):
         self.outbox.flush()
         self.assertEqual(len(self.transport.written), 2)
 
+    def boxes(self, count: int) -> list[Outbox]:
+        """
+        @return: outboxes of further connections.
+        """
+        made = []
+        for _ in range(count):
+            transport = Transport()
+            transport.outbox = Outbox(transport, self.turns, self.sender)
+            self.addCleanup(setattr, transport, "outbox", None)  # whoever is told is known by a weak reference only
+            made.append(transport.outbox)
+        return made
+
+    def test_sendToAll(self) -> None:
+        """
+        A frame for many goes out as if it had been appended to each: in order behind and before others of the turn, into
+        what waits where the peer does not read, and before the end of the turn where somebody flushes.
+        """
+        idle, busy, late, early, paused, cleared = boxes = self.boxes(6)
+        busy.append(b"1")
+        paused.pauseProducing()
+        idle.sendToAll(b"22", boxes)
+        late.append(b"3")
+        early.flush()
+        cleared.clear()
+        idle.sendToAll(b"4", [early])
+        self.clock.advance(0)
+        written = [box._transport.written for box in boxes]
+        self.assertEqual(written, [[b"22"], [b"122"], [b"223"], [b"22", b"4"], [], []])
+        self.assertEqual([(box.sentCount, box.sentBytes) for box in boxes], [(1, 2), (2, 3), (2, 3), (2, 3), (0, 0), (0, 0)])
+        self.assertEqual((paused.frames, paused.waitingBytes, self.clock.getDelayedCalls()), ([b"22"], 2, []))
+
+    def test_sendToAllDirectly(self) -> None:
+        """
+        What the kernel takes it gets at once; what it does not take, or not all of, the transport gets.
+        """
+        boxes = self.boxes(4)
+        taken: list[bytes] = []
+
+        def broken(frame: bytes) -> int:
+            raise BrokenPipeError
+
+        boxes[0].send = lambda frame: taken.append(frame) or len(frame)  # type: ignore[func-returns-value]
+        boxes[1].send = lambda frame: 1
+        boxes[2].send = broken
+        boxes[0].sendToAll(b"frame", boxes)
+        boxes[0].sendToAll(b"more", boxes[3:])
+        self.clock.advance(0)
+        written = [box._transport.written for box in boxes]
+        self.assertEqual((taken, written), ([b"frame"], [[], [b"rame"], [b"frame"], [b"framemore"]]))
+
+    def test_oneFails(self) -> None:
+        """
+        Whatever goes wrong with one connection, the others send what they have, and it is logged.
+        """
+
+        def fail(data: bytes) -> None:
+            raise ZeroDivisionError
+
+        first, second = self.boxes(2)
+        first._transport.write = fail
+        first.sendToAll(b"1", [first, second])
+        self.clock.advance(0)
+        self.assertEqual((len(self.flushLoggedErrors(ZeroDivisionError)), second._transport.written), (1, [b"1"]))
+        first._transport.write = first._transport.written.append
+        first.append(b"2")
+        self.clock.advance(0)
+        self.assertEqual(first._transport.written, [b"2"])
+
     def test_paused(self) -> None:
         """
         While the peer does not read frames wait here, counted; they go out in order when it reads again.
