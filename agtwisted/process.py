@@ -7,7 +7,8 @@ What a process that does nothing but serve may change in itself. C{twistd agserv
   - On Linux's C{epoll} reactor, polling is leaner: Twisted keeps a logging context for every event, for the sake of log
     messages in its old style, and everything that is to happen at the end of a turn takes a delayed call. Here events
     are dispatched without the context, the end of the turn comes when the events of one poll have been dispatched, and
-    the next poll follows at once if nothing else is due. Connections whose peers are gone come last (L{agtwisted.hangups}).
+    the next poll follows at once if nothing else is due. Connections whose peers are gone come last (L{agtwisted.hangups}),
+    and when there is too much to hear, those who have just been heard come first (L{agtwisted.crowds}).
     When there is much to write, a turn polls more than once: publications that come together then leave together.
 """
 
@@ -20,7 +21,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from agtwisted import shortcuts
+from agtwisted import crowds, shortcuts
 from agtwisted.hangups import GONE, HangUps
 from agtwisted.sparinglog import SparingLogger
 from agtwisted.streams.turns import Turns
@@ -147,6 +148,8 @@ class _LeanPolling:
         self._readable: int = reactor._POLL_IN
         self._writable: int = reactor._POLL_OUT
         self._hangUps = HangUps(reactor, self._dispatch)
+        #: For so many full turns it need not be looked who comes first.
+        self._calm = 0
 
     def poll(self, timeout: float | None) -> None:
         """
@@ -165,15 +168,40 @@ class _LeanPolling:
         turns = self._turns
         gone: list[tuple[Any, int, int]] = []
         turns.begin()
-        self._dispatchAll(events, gone)
+        isFull = len(events) == _EVENTS_A_TURN
+        if isFull and not self._calm:
+            self._dispatchCrowd(gone)
+        else:
+            self._dispatchAll(events, gone)
+        self._calm = max(0, self._calm - isFull)
         looks = 0
-        while len(turns.outboxes) > _MUCH_TO_WRITE and looks < _LOOKS_A_TURN:
+        while not isFull and len(turns.outboxes) > _MUCH_TO_WRITE and looks < _LOOKS_A_TURN:
             more = self._poll(0, _EVENTS_A_TURN)
             self._dispatchAll(more, gone)
             looks = looks + 1 if more else _LOOKS_A_TURN
         if gone or self._hangUps.waiting:
-            self._hangUps.deal(gone, len(events) == _EVENTS_A_TURN)
+            self._hangUps.deal(gone, isFull)
         turns.end()
+
+    def _dispatchCrowd(self, gone: list[tuple[Any, int, int]]) -> None:
+        """
+        Perhaps more have something to say than there is time for: dispatch what comes first, and as much of the rest as
+        there is time for. What is left is found by the next poll.
+        """
+        seconds = self._reactor.seconds
+        events = self._poll(0, crowds.CROWD)
+        first, others = crowds.apart(events, self._selectables, self._readable, seconds())
+        if len(others) < crowds.FEW:
+            self._calm = crowds.CALM
+        self._dispatchAll(first[: crowds.FIRST], gone)
+        # They get their answers before the others are heard.
+        self._turns.end()
+        self._turns.begin()
+        deadline = seconds() + crowds.TIME
+        for start in range(0, len(others), crowds.PORTION):
+            self._dispatchAll(others[start : start + crowds.PORTION], gone)
+            if seconds() >= deadline:
+                break
 
     def _dispatchAll(self, events: list[tuple[int, int]], gone: list[tuple[Any, int, int]]) -> None:
         """

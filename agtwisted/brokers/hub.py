@@ -28,7 +28,7 @@ log = SparingLogger()
 SLICE = 1024
 LEAST = 128
 #: Seconds that a turn's deliveries may take, with sending them.
-TIME = 0.016
+TIME = 0.012
 #: Deliveries of one channel before it is the next one's turn.
 _PIECE = 64
 
