@@ -1,8 +1,9 @@
 """
-How deep a message is nested.
+How deep a message is nested, and how many lists and dicts it holds.
 
-Whoever walks through what a client has sent pays for each level, many with the stack. A message that is too deep is
-therefore refused before anything is made of it where its text shows the depth, as JSON does; else at once after.
+Whoever walks through what a client has sent pays for each level, many with the stack; and each list or dict costs so much
+to make that a message of nothing else holds everybody up. A message that has too many of either is therefore refused
+before anything is made of it where its text shows them, as JSON does; one of another codec that is too deep, at once after.
 """
 
 from __future__ import annotations
@@ -19,10 +20,54 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
 _MANY = 32768
 
 
-class TooDeep(Exception):
+class TooComplex(Exception):
+    """
+    A message is past a limit of what can be made of it.
+
+    @ivar limit: the name of the option that sets it.
+    @ivar complaint: what is too much, with a place for the limit.
+    """
+
+    limit: str
+    complaint: str
+
+
+class TooDeep(TooComplex):
     """
     A message is nested deeper than messages may be.
     """
+
+    limit = "maxDepth"
+    complaint = "A message has more levels than the {} that it may have"
+
+
+class TooMany(TooComplex):
+    """
+    A message holds more lists and dicts than messages may.
+    """
+
+    limit = "maxContainers"
+    complaint = "A message holds more arrays and objects than the {} that it may hold"
+
+
+def _brackets(payload: bytes) -> bytes:
+    """
+    @return: the brackets of JSON, of one kind, without those in strings.
+    """
+    if b"\\" in payload:
+        payload = payload.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Without escapes, what lies between two quotation marks is a string, where brackets mean nothing.
+    return b"".join(payload.split(b'"')[::2]).translate(_ALIKE, _NO_BRACKETS)
+
+
+def isTextFuller(payload: bytes, limit: int) -> bool:
+    """
+    @param payload: JSON in UTF-8.
+    @return: whether it has more than C{limit} arrays and objects. What is no JSON counts as far as it is.
+    """
+    if payload.count(b"[") + payload.count(b"{") <= limit or payload.lstrip()[:1] not in (b"[", b"{"):
+        return False
+    return _brackets(payload).count(b"[") > limit
 
 
 def isTextDeeper(payload: bytes, limit: int) -> bool:
@@ -32,13 +77,9 @@ def isTextDeeper(payload: bytes, limit: int) -> bool:
     """
     if payload.count(b"[") + payload.count(b"{") <= limit or payload.lstrip()[:1] not in (b"[", b"{"):
         return False
-    if b"\\" in payload:
-        payload = payload.replace(b"\\\\", b"").replace(b'\\"', b"")
-    # Without escapes, what lies between two quotation marks is a string, where brackets mean nothing.
-    brackets = b"".join(payload.split(b'"')[::2]).translate(_ALIKE, _NO_BRACKETS)
     # How many have been opened before each that is closed, less those that were closed before it. A client's message may
     # be nothing but brackets; so this leaves no step of it to Python.
-    opened = accumulate(map(len, brackets.split(b"]")))
+    opened = accumulate(map(len, _brackets(payload).split(b"]")))
     return any(map(limit.__lt__, map(sub, opened, count())))
 
 

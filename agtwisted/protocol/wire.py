@@ -4,13 +4,22 @@ Packets to messages and back, with any codec.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from orjson import OPT_PASSTHROUGH_DATETIME, JSONDecodeError, dumps, loads
 
 from agtwisted.protocol.codecs import JSONCodec, plainForm
-from agtwisted.protocol.depth import TooDeep, checkingDepth, isDecodedDeeper, isDeeper, isTextDeeper
+from agtwisted.protocol.depth import (
+    TooDeep,
+    TooMany,
+    checkingDepth,
+    isDecodedDeeper,
+    isDeeper,
+    isTextDeeper,
+    isTextFuller,
+)
 from agtwisted.protocol.frames import BINARY, TEXT_HEADERS, frame, textFrame
 
 _encodeJSON, _decodeJSON = JSONCodec().encodeUTF8, JSONCodec().decodeUTF8
@@ -22,18 +31,19 @@ class Wire:
 
     @ivar codec: the codec, as the application gave it.
     @ivar decodeText: decodes the payload of a text message; raises C{UnicodeDecodeError} for what is not UTF-8, and
-        L{TooDeep} and whatever the codec raises.
+        L{TooComplex<agtwisted.protocol.depth.TooComplex>} and whatever the codec raises.
     @ivar isJSON: whether the codec is SocketCluster's own: what it cannot read is text, and no error.
     @ivar frame: encodes a value as a finished frame, for a connection that has agreed on nothing that changes frames;
         raises whatever the codec raises.
     """
 
-    __slots__ = ("codec", "decodeText", "isJSON", "frame", "_encodeUTF8", "_maxDepth")
+    __slots__ = ("codec", "decodeText", "isJSON", "frame", "_encodeUTF8", "_maxDepth", "_maxContainers")
 
-    def __init__(self, codec: Any, maxDepth: int | None = None) -> None:
+    def __init__(self, codec: Any, maxDepth: int | None = None, maxContainers: int | None = None) -> None:
         """
         @param codec: an L{agtwisted.interfaces.ICodec}; an L{agtwisted.interfaces.ITextCodec} is faster.
         @param maxDepth: how many levels of lists and dicts a message that is decoded may have; any if C{None}.
+        @param maxContainers: how many lists and dicts a message in JSON may hold; any number if C{None}.
         """
         self.codec = codec
         self.isJSON = codec.__class__ is JSONCodec
@@ -43,8 +53,9 @@ class Wire:
         if self._encodeUTF8 is not None:
             self.frame = _frameJSON if self.isJSON else _framer(self._encodeUTF8)
         self._maxDepth = maxDepth or 0
-        if maxDepth and self.isJSON:
-            self.decodeText = _jsonDecoder(maxDepth)
+        self._maxContainers = maxContainers or 0
+        if self.isJSON:
+            self.decodeText = _jsonDecoder(self._maxDepth, self._maxContainers)
         elif maxDepth:
             self.decodeText = checkingDepth(self.decodeText, maxDepth)
 
@@ -68,6 +79,7 @@ class Wire:
         """
         @raise UnicodeDecodeError: a text message is not UTF-8.
         @raise TooDeep: it is nested too deeply.
+        @raise TooMany: it holds too many lists and dicts.
         @raise Exception: whatever else the codec raises.
         """
         if not isBinary:
@@ -75,6 +87,8 @@ class Wire:
         limit = self._maxDepth
         if self.isJSON and limit and isTextDeeper(payload, limit):
             raise TooDeep
+        if self.isJSON and self._maxContainers and isTextFuller(payload, self._maxContainers):
+            raise TooMany
         value = self.codec.decode(payload)
         if not self.isJSON and limit and isDeeper(value, limit):
             raise TooDeep
@@ -105,18 +119,34 @@ class Wire:
         return payload if isBinary else payload.decode("utf-8")
 
 
-def _jsonDecoder(maxDepth: int) -> Callable[[bytes], object]:
-    flatLength = 2 * maxDepth  # a level takes two brackets
+def _jsonDecoder(maxDepth: int, maxContainers: int) -> Callable[[bytes], object]:
+    """
+    @param maxDepth: 0 for any depth.
+    @param maxContainers: 0 for any number.
+    """
+    # A list or dict takes two brackets: a message that is no longer is past neither limit.
+    shortLength = 2 * min(maxDepth or sys.maxsize, maxContainers or sys.maxsize)
 
     def decodeText(payload: bytes) -> object:
+        if len(payload) > shortLength:
+            return decodeLong(payload)
         # As JSONCodec.decodeUTF8, without a call in between.
         try:
             value = loads(payload)
         except JSONDecodeError:
-            if len(payload) > flatLength and isTextDeeper(payload, maxDepth):
+            return _decodeJSON(payload)
+        return value if value.__class__ is dict or value.__class__ is list else str(payload, "utf-8")
+
+    def decodeLong(payload: bytes) -> object:
+        if maxContainers and len(payload) > 2 * maxContainers and isTextFuller(payload, maxContainers):
+            raise TooMany
+        try:
+            value = loads(payload)
+        except JSONDecodeError:
+            if maxDepth and isTextDeeper(payload, maxDepth):
                 raise TooDeep from None
             return _decodeJSON(payload)
-        if len(payload) > flatLength and _holdsContainers(value) and isDecodedDeeper(payload, value, maxDepth):
+        if maxDepth and _holdsContainers(value) and isDecodedDeeper(payload, value, maxDepth):
             raise TooDeep
         return value if value.__class__ is dict or value.__class__ is list else str(payload, "utf-8")
 

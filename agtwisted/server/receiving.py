@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from agtwisted.errors import InvalidMessageError, dehydrateError, hydrateError
-from agtwisted.protocol.depth import TooDeep
+from agtwisted.protocol.depth import TooComplex
 from agtwisted.protocol.dialects import Dialect
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.statuses import (
@@ -211,9 +211,8 @@ class ReceivingSocket(MiddlewareSocket):
             self._whole.end(error.code, None, error.reason)
         elif isinstance(error, UnicodeDecodeError):
             self._whole.end(INVALID_PAYLOAD, None, None)
-        elif isinstance(error, TooDeep):
-            limit = self.server.options.maxDepth
-            end = self._pastLimit("maxDepth", f"A message has more levels than the {limit} that it may have")
+        elif isinstance(error, TooComplex):
+            end = self._pastLimit(error.limit, error.complaint.format(getattr(self.server.options, error.limit)))
             self._whole.end(end.code, None, end.reason)
         else:
             log.failure("Processing a message has failed.", Failure(error), socketId=self.id)
@@ -258,7 +257,7 @@ class ReceivingSocket(MiddlewareSocket):
             return None
         try:
             packet: Any = wire.decode(payload, True) if isBinary else wire.decodeText(payload)
-        except (UnicodeDecodeError, TooDeep):
+        except (UnicodeDecodeError, TooComplex):
             raise
         except Exception as error:
             if not self._showsVersion(payload, isBinary):

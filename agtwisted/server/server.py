@@ -199,7 +199,7 @@ class AGServer(AsyncStreamEmitter):
 
     def _useCodec(self, codecEngine: Any) -> None:
         self.codec: Any = codecFor(codecEngine)
-        self.wire = Wire(self.codec, self.options.maxDepth)
+        self.wire = Wire(self.codec, self.options.maxDepth, self.options.maxContainers)
         self._waysChanged()
 
     def _makeBrokerEngine(self) -> Any:

@@ -24,7 +24,7 @@ from agtwisted.errors import (
 from agtwisted.options import seconds
 from agtwisted.protocol.codecs import JSONCodec
 from agtwisted.protocol.copying import ownCopy
-from agtwisted.protocol.depth import TooDeep
+from agtwisted.protocol.depth import TooComplex
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.statuses import MESSAGE_BEFORE_HANDSHAKE, NORMAL, Disconnect, isSendable
 from agtwisted.server.authentication import isExpired
@@ -135,7 +135,7 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
             return None
         try:
             packet: Any = wire.decode(payload, True) if isBinary else wire.decodeText(payload)
-        except (UnicodeDecodeError, TooDeep):
+        except (UnicodeDecodeError, TooComplex):
             raise
         except Exception as error:
             if not self._showsVersion(payload, isBinary):

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from agtwisted.protocol.depth import TooDeep, checkingDepth, isDecodedDeeper, isDeeper, isTextDeeper
+from agtwisted.protocol.depth import TooDeep, checkingDepth, isDecodedDeeper, isDeeper, isTextDeeper, isTextFuller
 
 
 def nested(depth: int) -> str:
@@ -40,6 +40,41 @@ def depthOf(value: Any) -> int:
     if isinstance(value, dict):
         value = list(value.values())
     return 1 + max(map(depthOf, value), default=0) if isinstance(value, list) else 0
+
+
+def containersOf(value: Any) -> int:
+    """
+    @return: the lists and dicts of a value, found in the simplest way.
+    """
+    if isinstance(value, dict):
+        value = list(value.values())
+    return 1 + sum(map(containersOf, value)) if isinstance(value, list) else 0
+
+
+class FullnessTests(SynchronousTestCase):
+    """
+    How many lists and dicts there are.
+    """
+
+    def test_anything(self) -> None:
+        """
+        They are counted in the text, whatever brackets the strings in it have.
+        """
+        random = Random(20261122)
+        for _ in range(500):
+            value = grown(random, 5)
+            count = containersOf(value)
+            for limit in {count - 1, count, count + 1} - {-1}:
+                self.assertEqual(isTextFuller(json.dumps(value).encode(), limit), count > limit, value)
+
+    def test_noJSON(self) -> None:
+        """
+        What is no JSON holds nothing; JSON that breaks off as much as it got.
+        """
+        for text in (b"", b"x" + b"[" * 1000, b'"' + b"[" * 1000, b"]" * 1000, b'["' + b"[" * 1000, b"[" * 9):
+            self.assertFalse(isTextFuller(text, 9), text)
+        for text in (b"[" * 10, b" {" + b'"a":[' * 9, b"[" * 1_000_000, b"[[]" + b",{}" * 9):
+            self.assertTrue(isTextFuller(text, 9), text[:20])
 
 
 class DepthTests(SynchronousTestCase):

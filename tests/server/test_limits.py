@@ -306,9 +306,9 @@ class BinaryCodec:
             return message
 
 
-class DepthTests(LimitTestCase):
+class EchoTestCase(LimitTestCase):
     """
-    C{maxDepth}
+    Tests with calls that are answered with what they came with.
     """
 
     def echoing(self, server: AGServer) -> FakeClient:
@@ -322,6 +322,56 @@ class DepthTests(LimitTestCase):
         else:
             self.collect(client.socket.procedure("echo"), lambda request: request.end(request.data))
         return client
+
+
+class ContainerTests(EchoTestCase):
+    """
+    C{maxContainers}
+    """
+
+    def message(self, count: int) -> str:
+        """
+        @return: a call of C{echo} that holds so many arrays and objects, itself included, and a text that has more brackets.
+        """
+        return f'{{"event":"echo","cid":5,"data":["{"[{" * 200}",{",".join(["[]"] * (count - 2))}]}}'
+
+    def test_limit(self) -> None:
+        """
+        A message that holds as many as it may is answered, one with one more ends the connection with 1008, as text, in a
+        batch and as a binary message.
+        """
+        wraps: tuple[tuple[Any, int], ...] = ((str, 100), ("[{}]".format, 99), (str.encode, 100))
+        for wrap, size in wraps:
+            for server, warnings in self.servers(maxContainers=100):
+                client = self.echoing(server)
+                client.send(wrap(self.message(size)))
+                self.assertEqual(client.packets[-1]["data"], json.loads(self.message(size))["data"])
+                self.assertNotHit(server, warnings)
+                client.send(wrap(self.message(size + 1)))
+                self.assertHit(server, warnings, "maxContainers")
+                self.assertClosed(client, 1008, "A message holds more arrays and objects than the 100 that it may hold")
+
+    def test_default(self) -> None:
+        """
+        By default a mebibyte of nothing but brackets does not come through; without a limit it does.
+        """
+        message = self.message(300_000)
+        cases: tuple[tuple[dict[str, Any], int | None], ...] = (
+            ({}, 1008),
+            ({"maxContainers": None}, None),
+            ({"maxContainers": None, "maxDepth": None}, None),
+        )
+        for limits, code in cases:
+            for server, _ in self.servers(**limits):
+                client = self.echoing(server)
+                client.send(message)
+                self.assertEqual(client.closeCode, code)
+
+
+class DepthTests(EchoTestCase):
+    """
+    C{maxDepth}
+    """
 
     def message(self, depth: int) -> str:
         """
@@ -382,7 +432,7 @@ class DepthTests(LimitTestCase):
         Without a limit the codec's own decides, and is nothing worse than an error: what is too deep for it is raw text,
         and what it reads it can write.
         """
-        for server, warnings in self.servers(maxDepth=None):
+        for server, warnings in self.servers(maxDepth=None, maxContainers=None):
             client = self.echoing(server)
             for depth in (300, 1023, 1024, 1025, 2000, 100_000):
                 client.send(self.message(depth))
@@ -782,11 +832,12 @@ class DefaultsTests(ServerTestCase):
 
     def test_ordinary(self) -> None:
         """
-        Long names, long batches and data with many levels get through.
+        Long names, long batches, data with many levels and messages with many lists get through.
         """
         server = AGServer(Clock(), authKey="secret")
         client = connect(server)
         self.successResultOf(client.subscribe("a/very/long/name/" * 50))
-        client.send([{"event": "x", "data": json.loads(nested(200))}] * 5000)
+        client.send([{"event": "x", "data": {}}] * 5000)
+        client.send([{"event": "x", "data": json.loads(nested(200))}] * 300)
         server.reactor.pump([0.1] * 100)  # type: ignore[attr-defined]
         self.assertEqual((client.state, dict(server.counters.limitsHit)), ("open", {}))
