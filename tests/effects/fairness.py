@@ -201,6 +201,17 @@ def _batch(one: Callable[[int], dict[str, object]]) -> Callable[[int], bytes]:
     return lambda count: clientFrame(json.dumps([one(number) for number in range(count)], separators=(",", ":")))
 
 
+def _large(count: int) -> bytes:
+    """
+    @return: messages in JSON that take long to decode: about a mebibyte in one object, if it is 10,000 that is asked for, and
+        as many small objects as a message may hold.
+    """
+    names = {f"{number:x}": 0 for number in range(10 * count)}
+    objects = [{"a": "bcde"}] * min(3 * count, 32_000)
+    said = [json.dumps({"event": "nobody", "data": data}, separators=(",", ":")) for data in (names, objects)]
+    return b"".join(map(clientFrame, said)) * 2
+
+
 def _token(number: int) -> str:
     # Somebody else has signed it.
     return (
@@ -223,6 +234,7 @@ KINDS: dict[str, Callable[[int, int], Callable[[], None]]] = {
     "pipelined calls": _alone(lambda count: b"".join(packet("echo", number, 1000 + number) for number in range(count))),
     "messages of one byte": _alone(lambda count: clientFrame("x") * count),
     "binary messages that are none": _alone(lambda count: clientFrame(b"\xff", BINARY) * count),
+    "large messages": _alone(_large),
     "bad tokens": _alone(
         lambda count: b"".join(packet("#authenticate", _token(number), 1000 + number) for number in range(count // 10))
     ),

@@ -838,6 +838,6 @@ class DefaultsTests(ServerTestCase):
         client = connect(server)
         self.successResultOf(client.subscribe("a/very/long/name/" * 50))
         client.send([{"event": "x", "data": {}}] * 5000)
-        client.send([{"event": "x", "data": json.loads(nested(200))}] * 300)
+        client.send([{"event": "x", "data": json.loads(nested(200))}] * 150)
         server.reactor.pump([0.1] * 100)  # type: ignore[attr-defined]
         self.assertEqual((client.state, dict(server.counters.limitsHit)), ("open", {}))
