@@ -203,8 +203,8 @@ def _batch(one: Callable[[int], dict[str, object]]) -> Callable[[int], bytes]:
 
 def _large(count: int) -> bytes:
     """
-    @return: messages in JSON that take long to decode: about a mebibyte in one object, if it is 10,000 that is asked for, and
-        as many small objects as a message may hold.
+    @return: messages in JSON that take long to decode: about a mebibyte in one object, if C{count} is 10,000, and as many
+        small objects as a message may hold.
     """
     names = {f"{number:x}": 0 for number in range(10 * count)}
     objects = [{"a": "bcde"}] * min(3 * count, 32_000)
