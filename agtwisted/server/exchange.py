@@ -34,6 +34,7 @@ class AGExchange(ChannelStreams):
     Events: C{subscribe} and C{unsubscribe}, each with C{channel}.
 
     @ivar id: C{"exchange"}, what tells it from sockets.
+    @ivar directOutbox: C{None}: it has no connection that frames could go through.
     """
 
     def __init__(self, broker: AGSimpleBroker, turns: Turns | None = None) -> None:

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.sockets.bucket import TokenBucket
-from agtwisted.sockets.socket import CLOSED
+from agtwisted.sockets.socket import CLOSED, AGSocket
 from agtwisted.sockets.waiting import Waiting
 from agtwisted.sockets.wheel import Timer
 
@@ -50,12 +50,8 @@ class Throttled(AGServerSocket):
             self._inbound.waitFor(self._nextToken())
         super().messageReceived(payload, isBinary)
 
-    def messagesReceived(self, payloads: list[bytes]) -> None:
-        """
-        Take text messages that have come together; each needs its token.
-        """
-        for payload in payloads:
-            self.messageReceived(payload, False)
+    #: One by one: each needs its token.
+    messagesReceived = AGSocket.messagesReceived
 
     def _processWaited(self, payload: bytes, isBinary: bool) -> Waiting:
         # Only what has not waited has its token.

@@ -43,6 +43,7 @@ class SCExchange(CallbackEmitter):
     Events: C{subscribe} and C{unsubscribe}, each with the channel's name.
 
     @ivar id: C{"exchange"}, what tells it from sockets.
+    @ivar directOutbox: C{None}: it has no connection that frames could go through.
     """
 
     def __init__(self, broker: SCSimpleBroker) -> None:
