@@ -43,6 +43,22 @@ class ITextCodec(ICodec):
         """
 
 
+class ILimitingCodec(ICodec):
+    """
+    A codec of binary messages that can end when a message holds more than it may.
+    """
+
+    def decodeWithin(message: bytes, maxDepth: int | None, maxContainers: int | None) -> object:
+        """
+        As L{ICodec.decode}, for a binary message; the limits are options of the server, and C{None} or 0 if there is none.
+
+        @param maxDepth: how many levels of lists and dicts the message may have.
+        @param maxContainers: how many lists, dicts and other values that are dear to make it may hold.
+        @raise agtwisted.protocol.depth.TooDeep: it has more levels.
+        @raise agtwisted.protocol.depth.TooMany: it holds more.
+        """
+
+
 class IAuthEngine(Interface):
     """
     Signs and verifies tokens. (C{authEngine} in the reference.) Each method may answer with a value, a Deferred or a

@@ -83,7 +83,7 @@ class ServerOptions:
         256, "int", "levels of arrays and objects that a message may have, its own included; deeper ones close with 1008"
     )
     maxContainers: int | None = option(
-        32768, "int", "arrays and objects that a message in JSON may hold, its own included; fuller ones close with 1008"
+        32768, "int", "arrays and objects that a message may hold, its own included; fuller ones close with 1008"
     )
     strictHandshake: bool = option(True, "bool", "close with 4009 when anything comes before #handshake")
     handshakeTimeout: float = option(10000, "float", "how long #handshake may take to come, else 4005", "ms")

@@ -12,12 +12,16 @@ message. Extension types arrive as C{msgpack.ExtType} or C{msgpack.Timestamp}.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from math import inf
+from sys import maxsize
+from types import NoneType
 from typing import Any
 
 from agtwisted.errors import InvalidMessageError
 from agtwisted.protocol.codecs import memberName, plainForm
+from agtwisted.protocol.depth import TooDeep, TooMany, isDeeper
 
 __all__ = ["MinBinCodec"]
 
@@ -80,31 +84,49 @@ class MinBinCodec:
         @return: The packet or packets; for anything else the value itself.
         @raise InvalidMessageError: C{message} is text, is no MessagePack or is C{nil}.
         """
+        return self.decodeWithin(message, None, None)
+
+    def decodeWithin(
+        self, message: str | bytes | bytearray | memoryview, maxDepth: int | None, maxContainers: int | None
+    ) -> object:
+        """
+        Read a message that may hold so much and no more.
+
+        @param maxDepth: How many levels of arrays and maps it may have; any number if C{None}.
+        @param maxContainers: How many arrays, maps and values of extension types it may hold; any number if C{None}.
+        @return: As L{decode}.
+        @raise InvalidMessageError: As L{decode}.
+        @raise TooDeep: It has more levels.
+        @raise TooMany: It holds more. The rest of it is not read.
+        """
         if isinstance(message, str):
             raise InvalidMessageError("A text is no message of the minBin codec")
-        value = self._unpack(bytes(message))
+        payload = bytes(message)
+        value = self._unpack(payload, maxContainers)
         if value.__class__ is dict:
             _lengthen(value)
         elif value.__class__ is list:
-            for packet in value:
-                if packet.__class__ is dict:
-                    _lengthen(packet)
-                elif packet is None:
-                    raise InvalidMessageError("A batch with nil is no message of the minBin codec")
+            _lengthenAll(value)
         elif value is None:
             raise InvalidMessageError("nil is no message of the minBin codec")
+        if maxDepth and _mayHoldMore(payload, maxDepth) and isDeeper(value, maxDepth):
+            raise TooDeep
         return value
 
-    def _unpack(self, payload: bytes) -> Any:
+    def _unpack(self, payload: bytes, maxContainers: int | None) -> Any:
         if len(payload) > _SHORT and _mayDeclareTooMuch(payload):
             self._checkCompleteness(payload)
         library = self._library
+        hooks = {}
+        if maxContainers and _mayHoldMore(payload, maxContainers):
+            hooks = _Counter(maxContainers, library.ExtType).hooks
+            self._checkTimes(payload, maxContainers)
         try:
-            return library.unpackb(payload)
+            return library.unpackb(payload, **hooks)
         except library.ExtraData as error:
             return error.unpacked
         except ValueError as error:
-            return self._unpackOddities(payload, error)
+            return self._unpackOddities(payload, error, maxContainers)
 
     def _checkCompleteness(self, payload: bytes) -> None:
         """
@@ -119,7 +141,25 @@ class MinBinCodec:
         except (ValueError, self._library.UnpackException) as error:
             raise InvalidMessageError(f"The message is no MessagePack: {_text(error)}") from None
 
-    def _unpackOddities(self, payload: bytes, error: ValueError) -> Any:
+    def _checkTimes(self, payload: bytes, limit: int) -> None:
+        """
+        Count what a message with timestamps holds. The library makes those without asking anybody.
+
+        @raise TooMany: It is more than C{limit}.
+        """
+        if not any(header in payload for header in _TIMES):
+            return
+        # As values of another extension type they can be counted. What this does to other bytes is of no matter.
+        for header in _TIMES:
+            payload = payload.replace(header, header[:-1] + _NO_TIME)
+        counter = _Counter(limit, self._library.ExtType)
+        try:
+            self._library.unpackb(payload, raw=True, strict_map_key=False, **counter.hooks)
+        except (ValueError, TypeError, self._library.UnpackException):
+            # Whether it can be read shows when it is.
+            return
+
+    def _unpackOddities(self, payload: bytes, error: ValueError, maxContainers: int | None) -> Any:
         """
         Read what has been refused, accepting what JavaScript accepts.
 
@@ -127,9 +167,10 @@ class MinBinCodec:
         """
         library = self._library
         for unicodeErrors in ("surrogatepass", "replace"):
+            counter = _Counter(maxContainers or maxsize, library.ExtType)
             try:
                 return library.unpackb(
-                    payload, strict_map_key=False, object_pairs_hook=_asObject, unicode_errors=unicodeErrors
+                    payload, strict_map_key=False, unicode_errors=unicodeErrors, **counter.hooksForOddNames
                 )
             except library.ExtraData as extra:
                 return extra.unpacked
@@ -139,6 +180,54 @@ class MinBinCodec:
                 error = refused if isinstance(refused, ValueError) else error
                 break
         raise InvalidMessageError(f"The message is no MessagePack: {_text(error)}") from None
+
+
+class _Counter:
+    """
+    Counts what a message holds while it is read, and ends that when it is too much.
+    """
+
+    __slots__ = ("_extension", "_left")
+
+    def __init__(self, limit: int, extension: Callable[[int, bytes], Any]) -> None:
+        """
+        @param extension: Makes a value of an extension type.
+        """
+        self._left = limit
+        self._extension = extension
+
+    @property
+    def hooks(self) -> dict[str, Callable[..., Any]]:
+        """
+        What the library is to call with what it has read.
+        """
+        return {"list_hook": self._counted, "object_hook": self._counted, "ext_hook": self._countedExtension}
+
+    @property
+    def hooksForOddNames(self) -> dict[str, Callable[..., Any]]:
+        """
+        The same where members of maps may have names that are no texts.
+        """
+        return {"list_hook": self._counted, "object_pairs_hook": self._asObject, "ext_hook": self._countedExtension}
+
+    def _count(self, number: int) -> None:
+        self._left -= number
+        if self._left < 0:
+            raise TooMany
+
+    def _counted(self, value: Any) -> Any:
+        self._count(1)
+        return value
+
+    def _countedExtension(self, code: int, data: bytes) -> Any:
+        return self._counted(self._extension(code, data))
+
+    def _asObject(self, pairs: list[tuple[object, object]]) -> dict[str, object]:
+        """
+        @return: The members by their names in JavaScript. Each name that is none costs as much as a container.
+        """
+        self._count(1 + sum(key.__class__ is not str for key, _ in pairs))
+        return {key if isinstance(key, str) else memberName(key): value for key, value in pairs}
 
 
 def _writable(value: object) -> object:
@@ -155,13 +244,6 @@ def _writable(value: object) -> object:
         return plainForm(value)
     except TypeError:
         raise TypeError(f"A value of type {type(value).__qualname__} has no form in MessagePack") from None
-
-
-def _asObject(pairs: list[tuple[object, object]]) -> dict[str, object]:
-    """
-    @return: The members by their names in JavaScript.
-    """
-    return {key if isinstance(key, str) else memberName(key): value for key, value in pairs}
 
 
 def _text(error: Exception) -> str:
@@ -195,6 +277,17 @@ def _shortenEvent(short: dict[Any, Any]) -> None:
     if callId is not None:
         values.append(callId)
     short[name] = values
+
+
+def _lengthenAll(batch: list[Any]) -> None:
+    # A hostile one has a million numbers, and no packet.
+    kinds = set(map(type, batch))
+    if NoneType in kinds:
+        raise InvalidMessageError("A batch with nil is no message of the minBin codec")
+    if dict in kinds:
+        for packet in batch:
+            if packet.__class__ is dict:
+                _lengthen(packet)
 
 
 def _lengthen(packet: dict[Any, Any]) -> None:
@@ -238,3 +331,17 @@ def _mayDeclareTooMuch(payload: bytes) -> bool:
     size = len(payload)
     headers = payload.count(b"\xdc") + payload.count(b"\xdd")
     return headers * size > _SLOTS + 2 * size
+
+
+#: The headers of arrays, maps and values of extension types; and those of timestamps.
+_HEADERS = bytes((*range(0x80, 0xA0), *range(0xC7, 0xCA), *range(0xD4, 0xD9), *range(0xDC, 0xE0)))
+_TIMES = (b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff")
+_NO_TIME = b"\x7f"
+_NO_HEADERS = bytes(set(range(256)) - set(_HEADERS))
+
+
+def _mayHoldMore(payload: bytes, limit: int) -> bool:
+    """
+    @return: Whether there may be more than C{limit} containers here; bytes that only look like headers count as well.
+    """
+    return len(payload) > limit and len(payload.translate(None, _NO_HEADERS)) > limit

@@ -37,18 +37,20 @@ class Wire:
         raises whatever the codec raises.
     """
 
-    __slots__ = ("codec", "decodeText", "isJSON", "frame", "_encodeUTF8", "_maxDepth", "_maxContainers")
+    __slots__ = ("codec", "decodeText", "isJSON", "frame", "_decodeWithin", "_encodeUTF8", "_maxDepth", "_maxContainers")
 
     def __init__(self, codec: Any, maxDepth: int | None = None, maxContainers: int | None = None) -> None:
         """
         @param codec: an L{agtwisted.interfaces.ICodec}; an L{agtwisted.interfaces.ITextCodec} is faster.
         @param maxDepth: how many levels of lists and dicts a message that is decoded may have; any if C{None}.
-        @param maxContainers: how many lists and dicts a message in JSON may hold; any number if C{None}.
+        @param maxContainers: how many lists and dicts a message may hold; any number if C{None}. Only JSON and codecs
+            with C{decodeWithin} count.
         """
         self.codec = codec
         self.isJSON = codec.__class__ is JSONCodec
         self._encodeUTF8: Callable[[object], bytes] | None = getattr(codec, "encodeUTF8", None)
         self.decodeText: Callable[[bytes], object] = getattr(codec, "decodeUTF8", None) or self._decodeText
+        self._decodeWithin: Callable[[bytes, int, int], object] | None = getattr(codec, "decodeWithin", None)
         self.frame: Callable[[object], bytes] = self._frame
         if self._encodeUTF8 is not None:
             self.frame = _frameJSON if self.isJSON else _framer(self._encodeUTF8)
@@ -84,6 +86,8 @@ class Wire:
         """
         if not isBinary:
             return self.decodeText(payload)
+        if self._decodeWithin is not None:
+            return self._decodeWithin(payload, self._maxDepth, self._maxContainers)
         limit = self._maxDepth
         if self.isJSON and limit and isTextDeeper(payload, limit):
             raise TooDeep

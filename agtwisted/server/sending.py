@@ -92,18 +92,20 @@ class SendingSocket(ReceivingSocket):
             super()._processTransmit("#publish", packet, cached if useCache else None)
         done.callback(None)
 
-    def outboxGrown(self, waitingBytes: int) -> None:
+    def mayWait(self, waitingBytes: int) -> bool:
         """
-        More waits for the client to read. Past the limit it gets a grace time, past one and a half of it none.
+        More is about to wait for the client to read. Past the limit it gets a grace time, past one and a half of it none.
         """
         limit = self.server.options.outboundBufferLimit
         if not limit or waitingBytes <= limit or self.state == CLOSED:
-            return
+            return True
         if waitingBytes > limit * 1.5:
             self._tooSlow()
-        elif self._graceTimer is None:
+            return False
+        if self._graceTimer is None:
             grace = seconds(self.server.options.outboundBufferGrace)
             self._graceTimer = self.server.wheel.schedule(grace, self._graceOver)
+        return True
 
     def _graceOver(self) -> None:
         self._graceTimer = None
@@ -115,7 +117,9 @@ class SendingSocket(ReceivingSocket):
         Give up a client that does not read: what waits for it is dropped, and nobody else notices.
         """
         waiting = self._outbox.waitingBytes
-        log.info("Closing {socketId}, which does not read: {bytes} bytes wait.", socketId=self.id, bytes=waiting)
+        limit = self.server.options.outboundBufferLimit
+        text = "Closing {socketId}, which does not read: {bytes} bytes wait, and {limit} may."
+        log.info(text, socketId=self.id, bytes=waiting, limit=limit)
         self.server.counters.slowConsumers += 1
         self.server.emitEvent("slowConsumer", socket=self, waitingBytes=waiting)
         self._outbox.clear()

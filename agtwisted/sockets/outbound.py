@@ -277,10 +277,11 @@ class OutboundSocket(SocketStreams):
         """
         self.inboundFlow().outboundChanged(False)
 
-    def outboxGrown(self, waitingBytes: int) -> None:
+    def mayWait(self, waitingBytes: int) -> bool:
         """
-        More waits for the peer to read.
+        More is about to wait for the peer to read.
         """
+        return True
 
     # ---- batching
 

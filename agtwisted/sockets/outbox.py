@@ -38,9 +38,11 @@ class Sender(Protocol):
         Nothing waits any more.
         """
 
-    def outboxGrown(self, waitingBytes: int) -> None:
+    def mayWait(self, waitingBytes: int) -> bool:
         """
-        More waits than before.
+        More is about to wait than before.
+
+        @return: whether it may. If not, the sender has given its peer up.
         """
 
 
@@ -104,9 +106,10 @@ class Outbox:
         if self._first is not None:
             self._more.append(frame)
         elif self.isPaused:
-            self._more.append(frame)
-            self.waitingBytes += len(frame)
-            self._sender.outboxGrown(self.waitingBytes)
+            waitingBytes = self.waitingBytes + len(frame)
+            if self._sender.mayWait(waitingBytes):
+                self._more.append(frame)
+                self.waitingBytes = waitingBytes
         else:
             self._first = frame
             turns = self._turns
@@ -224,11 +227,8 @@ class Outbox:
             first = last
         if first < len(frames):
             self._more = frames[first:] + self._take()
-            self._wait()
-
-    def _wait(self) -> None:
-        self.waitingBytes = sum(map(len, self._more))
-        self._sender.outboxGrown(self.waitingBytes)
+            self.waitingBytes = sum(map(len, self._more))
+            self._sender.mayWait(self.waitingBytes)
 
     # ---- IPushProducer
 

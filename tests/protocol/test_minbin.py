@@ -23,6 +23,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from agtwisted import AGServer
 from agtwisted.errors import InvalidMessageError, InvalidOptionsError
 from agtwisted.protocol.codecs import JSONCodec
+from agtwisted.protocol.depth import TooDeep, TooMany
 from agtwisted.protocol.engines import codecFor
 from agtwisted.protocol.minbin import MinBinCodec
 from agtwisted.protocol.wire import Wire
@@ -388,6 +389,34 @@ class HostileTests(SynchronousTestCase):
         for data in (b"\xdc\xdd" * 100_000, list(range(100_000)), [[0] * 20] * 10_000, "\u0700\u0740" * 50_000):
             packet = {"event": "x", "data": data}
             self.assertEqual(codec.decode(codec.encode(packet)), packet)
+
+    def test_limits(self) -> None:
+        """
+        A message that holds as much as it may is read, one with one more thing in it is not. What is in texts and binary
+        values does not count, nor do numbers; names that are no texts do.
+        """
+        moment, extension = Timestamp(1), ExtType(5, b"a")
+        look = b"\x90\x80\xd6\xff\xd4\xdc" * 100
+        surrogate = packb(["\udc00", *[[]] * 11], unicode_errors="surrogatepass")
+        for holds, data in [
+            (12, [[] for _ in range(11)]),
+            (12, [{"a": 5} for _ in range(11)]),
+            (12, [extension] * 11),
+            (12, [moment] * 11),
+            (12, [Timestamp(2**33, 5)] * 11),
+            (12, [Timestamp(2**40, 5)] * 11),
+            (12, dict.fromkeys(range(11), 0)),
+            (6, [[extension, [moment, {}]]]),
+            (1, [look, 5, "\u0700\u0740" * 50]),
+        ]:
+            message = packb(data)
+            self.assertEqual(codec.decodeWithin(message, None, holds), codec.decode(message))
+            self.assertEqual(codec.decodeWithin(message + look, 4, holds), codec.decode(message))
+            self.assertRaises(TooMany, codec.decodeWithin, message + b"\xc0" * 50, None, holds - 1 or -1)
+        self.assertRaises(TooMany, codec.decodeWithin, surrogate, None, 11)
+        self.assertRaises(InvalidMessageError, codec.decodeWithin, packb([moment] * 11)[:-1], None, 11)
+        self.assertEqual(codec.decodeWithin(packb([[[look]]]), 3, 3), [[[look]]])
+        self.assertRaises(TooDeep, codec.decodeWithin, packb([[[look]]]), 2, 3)
 
     @settings(max_examples=500, deadline=None)
     @given(st.binary(max_size=200) | packets.map(lambda packet: codec.encode(packet)[:-1]))

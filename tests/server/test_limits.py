@@ -351,6 +351,22 @@ class ContainerTests(EchoTestCase):
                 self.assertHit(server, warnings, "maxContainers")
                 self.assertClosed(client, 1008, "A message holds more arrays and objects than the 100 that it may hold")
 
+    def test_minBin(self) -> None:
+        """
+        So it is with MessagePack, where a packet has an array more than it says.
+        """
+        for size, isHit in ((99, False), (100, True)):
+            for server, warnings in self.servers(maxContainers=100, codecEngine="minBin"):
+                client = self.echoing(server)
+                packet = json.loads(self.message(size))
+                client.send(server.codec.encode(packet))
+                if isHit:
+                    self.assertHit(server, warnings, "maxContainers")
+                    self.assertEqual(client.closeCode, 1008)
+                else:
+                    self.assertEqual(client.packets[-1]["data"], packet["data"])
+                    self.assertNotHit(server, warnings)
+
     def test_default(self) -> None:
         """
         By default a mebibyte of nothing but brackets does not come through; without a limit it does.

@@ -1004,7 +1004,19 @@ class SlowConsumerTests(ServerTestCase):
 
     def test_farOver(self) -> None:
         """
-        Far over the limit there is no grace time.
+        Far over the limit there is no grace time, and what would go so far does not wait.
+        """
+        self.socket.transmit("x", "a" * 1200)
+        self.settle()
+        waiting = self.outbox.waitingBytes
+        self.socket.transmit("x", "a" * 400)
+        self.settle()
+        self.assertEqual((self.socket.state, len(self.seen)), ("closed", 1))
+        self.assertEqual((self.seen[0][1].waitingBytes, self.outbox.waitingBytes), (waiting, 0))
+
+    def test_atOnce(self) -> None:
+        """
+        So it is for a single frame that is far too long.
         """
         self.socket.transmit("x", "a" * 2000)
         self.settle()

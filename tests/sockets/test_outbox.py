@@ -51,6 +51,7 @@ class Sender:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.largest = 0
+        self.limit = 10**9
 
     def outboxPaused(self) -> None:
         """
@@ -64,11 +65,12 @@ class Sender:
         """
         self.told.append("resumed")
 
-    def outboxGrown(self, waitingBytes: int) -> None:
+    def mayWait(self, waitingBytes: int) -> bool:
         """
         Note the largest.
         """
         self.largest = max(self.largest, waitingBytes)
+        return waitingBytes <= self.limit
 
 
 class OutboxTests(SynchronousTestCase):
@@ -194,6 +196,15 @@ class OutboxTests(SynchronousTestCase):
         first.append(b"2")
         self.clock.advance(0)
         self.assertEqual(first._transport.written, [b"2"])
+
+    def test_refused(self) -> None:
+        """
+        A frame that may not wait is not kept.
+        """
+        self.sender.limit = 5
+        self.outbox.pauseProducing()
+        self.append(b"22", b"333", b"4")
+        self.assertEqual((self.outbox.frames, self.outbox.waitingBytes, self.sender.largest), ([b"22", b"333"], 5, 6))
 
     def test_paused(self) -> None:
         """
