@@ -12,11 +12,11 @@ message. Extension types arrive as C{msgpack.ExtType} or C{msgpack.Timestamp}.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from importlib import import_module
 from math import inf
 from sys import maxsize
-from types import NoneType
 from typing import Any
 
 from agtwisted.errors import InvalidMessageError
@@ -30,6 +30,10 @@ _SHORT = 512
 
 _SLOTS = 2**18
 """How many elements, beyond those that it has room for, the arrays of a message may declare without a closer look."""
+
+
+_LONGEST_ODDITY = 8
+"""Names that are no texts, and texts that are not UTF-8, are read in messages of so many bytes for each container allowed."""
 
 
 class MinBinCodec:
@@ -93,7 +97,8 @@ class MinBinCodec:
         Read a message that may hold so much and no more.
 
         @param maxDepth: How many levels of arrays and maps it may have; any number if C{None}.
-        @param maxContainers: How many arrays, maps and values of extension types it may hold; any number if C{None}.
+        @param maxContainers: How many arrays, maps and values of extension types it may hold; any number if C{None}. The last
+            count twice.
         @return: As L{decode}.
         @raise InvalidMessageError: As L{decode}.
         @raise TooDeep: It has more levels.
@@ -105,7 +110,7 @@ class MinBinCodec:
         value = self._unpack(payload, maxContainers)
         if value.__class__ is dict:
             _lengthen(value)
-        elif value.__class__ is list:
+        elif value.__class__ is list and _hasPackets(payload):
             _lengthenAll(value)
         elif value is None:
             raise InvalidMessageError("nil is no message of the minBin codec")
@@ -118,7 +123,7 @@ class MinBinCodec:
             self._checkCompleteness(payload)
         library = self._library
         hooks = {}
-        if maxContainers and _mayHoldMore(payload, maxContainers):
+        if maxContainers and _mayHoldMore(payload, maxContainers // 2):
             hooks = _Counter(maxContainers, library.ExtType).hooks
             self._checkTimes(payload, maxContainers)
         try:
@@ -152,7 +157,7 @@ class MinBinCodec:
         # As values of another extension type they can be counted. What this does to other bytes is of no matter.
         for header in _TIMES:
             payload = payload.replace(header, header[:-1] + _NO_TIME)
-        counter = _Counter(limit, self._library.ExtType)
+        counter = _Counter(limit, lambda code, data: None)
         try:
             self._library.unpackb(payload, raw=True, strict_map_key=False, **counter.hooks)
         except (ValueError, TypeError, self._library.UnpackException):
@@ -164,7 +169,10 @@ class MinBinCodec:
         Read what has been refused, accepting what JavaScript accepts.
 
         @param error: Why it has been refused.
+        @raise TooMany: It is so long that this would take too much time.
         """
+        if maxContainers and len(payload) > _LONGEST_ODDITY * maxContainers:
+            raise TooMany
         library = self._library
         for unicodeErrors in ("surrogatepass", "replace"):
             counter = _Counter(maxContainers or maxsize, library.ExtType)
@@ -220,7 +228,9 @@ class _Counter:
         return value
 
     def _countedExtension(self, code: int, data: bytes) -> Any:
-        return self._counted(self._extension(code, data))
+        # They take twice as long to make.
+        self._count(2)
+        return self._extension(code, data)
 
     def _asObject(self, pairs: list[tuple[object, object]]) -> dict[str, object]:
         """
@@ -280,14 +290,11 @@ def _shortenEvent(short: dict[Any, Any]) -> None:
 
 
 def _lengthenAll(batch: list[Any]) -> None:
-    # A hostile one has a million numbers, and no packet.
-    kinds = set(map(type, batch))
-    if NoneType in kinds:
-        raise InvalidMessageError("A batch with nil is no message of the minBin codec")
-    if dict in kinds:
-        for packet in batch:
-            if packet.__class__ is dict:
-                _lengthen(packet)
+    for packet in batch:
+        if packet.__class__ is dict:
+            _lengthen(packet)
+        elif packet is None:
+            raise InvalidMessageError("A batch with nil is no message of the minBin codec")
 
 
 def _lengthen(packet: dict[Any, Any]) -> None:
@@ -338,6 +345,10 @@ _HEADERS = bytes((*range(0x80, 0xA0), *range(0xC7, 0xCA), *range(0xD4, 0xD9), *r
 _TIMES = (b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff")
 _NO_TIME = b"\x7f"
 _NO_HEADERS = bytes(set(range(256)) - set(_HEADERS))
+
+
+#: What begins a map or is C{nil}.
+_hasPackets = re.compile(rb"[\x80-\x8f\xc0\xde\xdf]").search
 
 
 def _mayHoldMore(payload: bytes, limit: int) -> bool:

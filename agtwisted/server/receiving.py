@@ -83,11 +83,18 @@ class ReceivingSocket(MiddlewareSocket):
             self._receive(payload, isBinary)
             return
         # The same in fewer steps, where nothing can come between a message and its packet.
-        decode = self.server.wire.decodeText
+        wire = self.server.wire
         self.lastHeard = self._seconds()
         self.inboundReceivedMessageCount += 1
+        packet: Any = None
+        if len(payload) <= wire.shortLength:
+            try:
+                packet = wire.loads(payload)
+            except ValueError:
+                packet = None
         try:
-            packet = decode(payload)
+            if packet.__class__ is not dict:
+                packet = wire.decodeText(payload)
             if packet.__class__ is dict and self._deliverAtOnce(packet, payload):
                 return
             waiting = self._takePacket(packet, payload, False)

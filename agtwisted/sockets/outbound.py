@@ -145,13 +145,17 @@ class OutboundSocket(SocketStreams):
         """
         if not self._sendsDirectly:
             return self._sendThrough(packet)
-        finish = self._surroundings.wire.frame
         try:
-            frame = finish(packet)
+            frame = self._surroundings.wire.frame(packet)
         except Exception as error:
             self.emitError(error)
             return False
-        self._outbox.append(frame)
+        outbox = self._outbox
+        if outbox._first is None:
+            outbox.append(frame)
+        else:
+            # As append, without the call: this is the way of nearly every answer.
+            outbox._more.append(frame)
         return True
 
     def _sendThrough(self, packet: object) -> bool:

@@ -128,11 +128,17 @@ class WritableConsumableStream(ConsumableStream[T]):
         """
         backlog = 1
         for consumer in self._writers:
-            # As Consumer.write, without the call: this is the way of every event and every request.
+            # As Consumer.write, without the calls: this is the way of every event and every request.
             written = consumer._written
             written.append(value)
             if consumer._isWaiting:
-                consumer._wakeSoon()
+                if consumer._timer is not None:
+                    consumer._stopTimer()
+                consumer._isWaiting = False
+                turns = self.turns
+                turns.wakeUps.append(consumer._wake)  # type: ignore[arg-type]
+                if not turns.isDue:
+                    turns.schedule()
             else:
                 waiting = len(written) + len(consumer._ready)
                 if waiting > backlog:

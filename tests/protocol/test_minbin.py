@@ -401,20 +401,23 @@ class HostileTests(SynchronousTestCase):
         for holds, data in [
             (12, [[] for _ in range(11)]),
             (12, [{"a": 5} for _ in range(11)]),
-            (12, [extension] * 11),
-            (12, [moment] * 11),
-            (12, [Timestamp(2**33, 5)] * 11),
-            (12, [Timestamp(2**40, 5)] * 11),
+            (23, [extension] * 11),
+            (23, [moment] * 11),
+            (23, [Timestamp(2**33, 5)] * 11),
+            (23, [Timestamp(2**40, 5)] * 11),
             (12, dict.fromkeys(range(11), 0)),
-            (6, [[extension, [moment, {}]]]),
+            (8, [[extension, [moment, {}]]]),
             (1, [look, 5, "\u0700\u0740" * 50]),
         ]:
             message = packb(data)
             self.assertEqual(codec.decodeWithin(message, None, holds), codec.decode(message))
-            self.assertEqual(codec.decodeWithin(message + look, 4, holds), codec.decode(message))
+            self.assertEqual(codec.decodeWithin(message + look[:6], 4, holds), codec.decode(message))
             self.assertRaises(TooMany, codec.decodeWithin, message + b"\xc0" * 50, None, holds - 1 or -1)
         self.assertRaises(TooMany, codec.decodeWithin, surrogate, None, 11)
-        self.assertRaises(InvalidMessageError, codec.decodeWithin, packb([moment] * 11)[:-1], None, 11)
+        self.assertRaises(InvalidMessageError, codec.decodeWithin, packb([moment] * 11)[:-1], None, 22)
+        for odd in (packb({5: b"a" * 35}), b"\x92\xa1\xff" + packb(b"a" * 35)):
+            self.assertEqual(codec.decodeWithin(odd, None, 5), codec.decode(odd))
+            self.assertRaises(TooMany, codec.decodeWithin, odd, None, 4)
         self.assertEqual(codec.decodeWithin(packb([[[look]]]), 3, 3), [[[look]]])
         self.assertRaises(TooDeep, codec.decodeWithin, packb([[[look]]]), 2, 3)
 

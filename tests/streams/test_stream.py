@@ -633,15 +633,20 @@ class LeavingTests(StreamTestCase):
         The garbage collector may find an abandoned loop at any moment, in the middle of C{write} as well: every other
         consumer still gets the value.
         """
-        operations: list[Callable[[], object]] = [lambda: self.stream.write(1), self.stream.close, self.stream.kill]
-        for operation in operations:
+        # Each with what it does in the middle of it.
+        operations: list[tuple[Callable[[], object], Any, str]] = [
+            (lambda: self.stream.write(1), Turns, "schedule"),
+            (self.stream.close, Consumer, "_wakeSoon"),
+            (self.stream.kill, Consumer, "_wakeSoon"),
+        ]
+        for operation, owner, name in operations:
             waiting = self.stream.createConsumer()
             step = waiting.next()
             cycle: list[Any] = [aiter(self.stream)]
             cycle.append(cycle)
             last = self.stream.createConsumer()
             del cycle
-            self.patch(Consumer, "_wakeSoon", collecting(Consumer._wakeSoon))
+            self.patch(owner, name, collecting(getattr(owner, name)))
             operation()
             self.turn()
             self.successResultOf(step)
