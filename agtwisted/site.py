@@ -18,6 +18,7 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from twisted.web.static import Data, File
 from zope.interface import implementer
 
+from agtwisted.accepting import acceptLeanly
 from agtwisted.answers import healthAnswer
 from agtwisted.server.server import AGServer
 from agtwisted.shortage import waitOutShortages
@@ -199,6 +200,7 @@ def rememberPort(server: AGServer, port: IListeningPort) -> None:
     Tell a server where it listens; the first of several places counts.
     """
     waitOutShortages(port, server.timers)
+    acceptLeanly(port)
     if server.listeningPort is None:
         address = port.getHost()
         server.listeningPort = port

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "agtwisted"
 BROKERS = {"protocol", "streams", "interfaces", "errors", "sparinglog"}
 SOCKETS = {"protocol", "streams", "errors", "interfaces", "options", "sparinglog"}
 SERVER = SOCKETS | BROKERS | {"sockets", "brokers", "version"}
-ALL_BUT_V14 = SERVER | {"server", "client", "websocket", "site", "service", "testing", "shortage", "sparing"}
+ALL_BUT_V14 = SERVER | {"server", "client", "websocket", "site", "service", "testing", "shortage", "sparing", "accepting"}
 
 #: What each part of the package may import of the others. A part may always import itself.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -34,7 +34,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # For brokers that are themselves SocketCluster clients.
     "brokers": BROKERS | {"client"},
     "v14": SERVER | {"server"},
-    "websocket": {"interfaces", "protocol", "options", "shortcuts", "sparinglog"},
+    "accepting": {"shortcuts"},
+    "websocket": {"interfaces", "protocol", "options", "shortcuts", "sparinglog", "accepting"},
     "answers": ALL_BUT_V14,
     "site": ALL_BUT_V14 | {"answers"},
     "service": ALL_BUT_V14 | {"admin"},

@@ -33,7 +33,7 @@ _SLOTS = 2**18
 
 
 _LONGEST_ODDITY = 8
-"""Names that are no texts, and texts that are not UTF-8, are read in messages of so many bytes for each container allowed."""
+"""Names that are no texts, and texts that are not UTF-8, are read in messages of so many bytes for each container."""
 
 
 class MinBinCodec:
@@ -97,8 +97,8 @@ class MinBinCodec:
         Read a message that may hold so much and no more.
 
         @param maxDepth: How many levels of arrays and maps it may have; any number if C{None}.
-        @param maxContainers: How many arrays, maps and values of extension types it may hold; any number if C{None}. The last
-            count twice.
+        @param maxContainers: How many arrays, maps and values of extension types it may hold, of which the last count
+            twice; any number if C{None}.
         @return: As L{decode}.
         @raise InvalidMessageError: As L{decode}.
         @raise TooDeep: It has more levels.

@@ -32,9 +32,9 @@ class Wire:
     @ivar codec: the codec, as the application gave it.
     @ivar decodeText: decodes the payload of a text message; raises C{UnicodeDecodeError} for what is not UTF-8, and
         L{TooComplex<agtwisted.protocol.depth.TooComplex>} and whatever the codec raises.
-    @ivar loads: reads the JSON of a message of up to C{shortLength} bytes, which is past no limit, in fewer steps: what it gives
-        is what C{decodeText} gives if it is a dict; else that one has to be asked, also for what it raises.
-    @ivar shortLength: -1 if the codec is another.
+    @ivar loads: reads JSON. For a message of up to C{shortLength} bytes, which is past no limit, it may stand for
+        C{decodeText} if it gives a dict; if not, that one has to be asked, also for what it raises.
+    @ivar shortLength: -1 if the codec is not SocketCluster's own.
     @ivar isJSON: whether the codec is SocketCluster's own: what it cannot read is text, and no error.
     @ivar frame: encodes a value as a finished frame, for a connection that has agreed on nothing that changes frames;
         raises whatever the codec raises.
@@ -75,7 +75,7 @@ class Wire:
         if self.isJSON:
             # A list or dict takes two brackets: a message that is no longer is past neither limit.
             self.shortLength = 2 * min(self._maxDepth or sys.maxsize, self._maxContainers or sys.maxsize)
-            self.decodeText = _jsonDecoder(self._maxDepth, self._maxContainers, self.shortLength)
+            self.decodeText = _jsonDecoder(self._maxDepth, self._maxContainers)
         elif maxDepth:
             self.decodeText = checkingDepth(self.decodeText, maxDepth)
 
@@ -141,49 +141,33 @@ class Wire:
         return payload if isBinary else payload.decode("utf-8")
 
 
-def _jsonDecoder(maxDepth: int, maxContainers: int, shortLength: int) -> Callable[[bytes], object]:
+def _jsonDecoder(maxDepth: int, maxContainers: int) -> Callable[[bytes], object]:
     """
     @param maxDepth: 0 for any depth.
     @param maxContainers: 0 for any number.
-    @param shortLength: a message of so many bytes is past neither.
     """
+    # A list or dict takes two brackets: messages that are no longer are not past the limit.
+    flatLength = 2 * (maxDepth or sys.maxsize)
+    fewLength = 2 * (maxContainers or sys.maxsize)
 
     def decodeText(payload: bytes) -> object:
-        if len(payload) > shortLength:
-            return decodeLong(payload)
+        length = len(payload)
+        if length > fewLength and isTextFuller(payload, maxContainers):
+            raise TooMany
         # As JSONCodec.decodeUTF8, without a call in between.
         try:
             value = loads(payload)
         except JSONDecodeError:
-            return _decodeJSON(payload)
-        return value if value.__class__ is dict or value.__class__ is list else str(payload, "utf-8")
-
-    def decodeLong(payload: bytes) -> object:
-        if maxContainers and len(payload) > 2 * maxContainers and isTextFuller(payload, maxContainers):
-            raise TooMany
-        try:
-            value = loads(payload)
-        except JSONDecodeError:
-            if maxDepth and isTextDeeper(payload, maxDepth):
+            if length > flatLength and isTextDeeper(payload, maxDepth):
                 raise TooDeep from None
             return _decodeJSON(payload)
-        if maxDepth and _holdsContainers(value) and isDecodedDeeper(payload, value, maxDepth):
-            raise TooDeep
+        # Most long messages are packets with a long text: to look for a second bracket costs less than to count them.
+        if length > flatLength and (payload.find(b"{", 1) > 0 or payload.find(b"[") >= 0):
+            if isDecodedDeeper(payload, value, maxDepth):
+                raise TooDeep
         return value if value.__class__ is dict or value.__class__ is list else str(payload, "utf-8")
 
     return decodeText
-
-
-def _holdsContainers(value: object) -> bool:
-    """
-    @return: whether a value may have more than one level. Most long messages are packets with a long text.
-    """
-    if value.__class__ is not dict:
-        return value.__class__ is list
-    for inner in value.values():
-        if inner.__class__ is dict or inner.__class__ is list:
-            return True
-    return False
 
 
 def _frameJSON(value: object) -> bytes:

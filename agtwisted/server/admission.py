@@ -82,11 +82,6 @@ class Visit:
             admission.connections -= 1
         admission.at.remove(self._address)
 
-    def _begin(self) -> None:
-        self._isPending = True
-        self._admission.connections += 1
-        self._admission.pending += 1
-
     def _comeFrom(self, address: str) -> None:
         self._address = address
         self._admission.at.add(address)
@@ -208,7 +203,9 @@ class Admission:
             mayAsk = self.refusing < _REFUSED_AT_ONCE and descriptor < self._lastToBeTold
             self._deny(visit, hit, address, mayAsk)
             return visit
-        visit._begin()
+        visit._isPending = True
+        self.connections += 1
+        self.pending += 1
         if counted is not None:
             visit._comeFrom(counted)
         return visit

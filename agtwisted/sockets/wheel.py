@@ -122,11 +122,11 @@ class Wheel:
         timer = Timer(function, self)
         self._active += 1
         key = int((self.seconds() + delay) / GRANULARITY) + 1
-        bucket = self._buckets.get(key)
-        if bucket is not None:
-            bucket.append(timer)
+        try:
+            self._buckets[key].append(timer)
             return timer
-        self._buckets[key] = [timer]
+        except KeyError:
+            self._buckets[key] = [timer]
         heappush(self._keys, key)
         if self._call is None or key < self._callKey:
             self._callAt(key)

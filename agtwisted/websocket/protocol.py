@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from agtwisted import websocket
+from agtwisted.accepting import sendsWithoutDelay
 from agtwisted.interfaces import ITransport
 from agtwisted.protocol.statuses import HUNG_UP
 from agtwisted.websocket.frames import READ_SIZE
@@ -34,7 +35,7 @@ class AGServerProtocol(UpgradingProtocol):
         if isinstance(transport, Connection):
             self._peer = self._builtFor
             # A UNIX socket has no delay to switch off.
-            if isinstance(self._peer, (IPv4Address, IPv6Address)):
+            if isinstance(self._peer, (IPv4Address, IPv6Address)) and not sendsWithoutDelay(transport):
                 transport.setTcpNoDelay(True)
             if websocket.fastPaths and not transport.TLS:
                 self._directTransport = transport

@@ -144,8 +144,10 @@ class UpgradingProtocol(ParsingProtocol):
         """
         self._wskey = head.headers["sec-websocket-key"]
         self.websocket_version = int(head.headers["sec-websocket-version"])
-        offered = head.headers.get("sec-websocket-protocol", "")
-        self.websocket_protocols = [each.strip() for each in offered.split(",") if each.strip()]
+        offered = head.headers.get("sec-websocket-protocol")
+        self.websocket_protocols = []
+        if offered is not None:
+            self.websocket_protocols = [each.strip() for each in offered.split(",") if each.strip()]
         extensions = head.headers.get("sec-websocket-extensions")
         self.websocket_extensions = []
         if extensions is not None:

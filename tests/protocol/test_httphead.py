@@ -4,6 +4,8 @@ Tests of L{agtwisted.protocol.httphead}.
 
 from __future__ import annotations
 
+import time
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from agtwisted.protocol.httphead import MAXIMUM_FIELDS, MAXIMUM_LINE, Head, checkUpgrade, parseHead
@@ -119,6 +121,17 @@ class ParsingTests(SynchronousTestCase):
         for line in lines:
             data = b"GET / HTTP/1.1\r\nHost: a\r\n" + line + b"\r\nLast: z"
             self.assertEqual(self.refused(data), 400, line)
+
+    def test_time(self) -> None:
+        """
+        No head takes long, least of all one that is refused at the end of a line.
+        """
+        for filling in (b" ", b"\t", b"a ", b"a", b"a:", b"\r"):
+            for first in (b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nX:", b"GET /"):
+                line = (filling * MAXIMUM_LINE)[: MAXIMUM_LINE - 10]
+                began = time.process_time()
+                self.assertEqual(self.refused(first + line + b"\0"), 400)
+                self.assertLess(time.process_time() - began, 0.1)
 
     def test_tooMany(self) -> None:
         """
