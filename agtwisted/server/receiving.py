@@ -29,7 +29,7 @@ from agtwisted.server.calllimit import ExcessCalls
 from agtwisted.server.inbound import RULES, eventReceived, isCallId
 from agtwisted.server.middleware import INBOUND, INBOUND_RAW, AGAction, Blocked, Verdict
 from agtwisted.server.middlewaresocket import MiddlewareSocket
-from agtwisted.sockets.request import AGRequest, WatchedRequest, makeRequest
+from agtwisted.sockets.request import AGRequest, WatchedRequest, makeRequest, uncountedRequest
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
 from agtwisted.sockets.waiting import Waiting, unfinished
 from agtwisted.sparinglog import SparingLogger
@@ -131,30 +131,36 @@ class ReceivingSocket(MiddlewareSocket):
         Take the calls of a procedure that have come behind another one of it, in fewer steps: nobody gets to run in
         between, so that nothing changes. The first message that is something else is the last that is taken.
         """
-        decode, before = self.server.wire.decodeText, length_hint(rest)
+        wire = self.server.wire
+        loads, decode, shortLength = wire.loads, wire.decodeText, wire.shortLength
+        before, room = length_hint(rest), self._callsWatched - self.unansweredCount
         calls: list[AGRequest] = []
-        packet: Any = None
         try:
             try:
                 for payload in rest:
-                    packet = decode(payload)
+                    try:
+                        packet: Any = loads(payload) if len(payload) <= shortLength else decode(payload)
+                    except ValueError:
+                        packet = None
                     if (
                         packet.__class__ is not dict
                         or (event := packet.get("event")).__class__ is not str
                         or streamOf(event) is not woken
                         or (callId := packet.get("cid")).__class__ is not int
-                        or self.unansweredCount >= self._callsWatched
+                        or len(calls) >= room
                     ):
                         break
-                    calls.append(makeRequest(self, callId, event, packet.get("data")))
-                    packet = None
+                    calls.append(uncountedRequest(self, callId, event, packet.get("data")))
+                else:
+                    packet = payload = None
             finally:
+                self.unansweredCount += len(calls)
                 self.inboundReceivedMessageCount += before - length_hint(rest)
                 backlog = woken.writeAll(calls) if calls else 0
             if backlog > 1:
                 self.written(woken, backlog, max(map(len, payloads)))
-            if packet is not None:
-                self._takeDecoded(packet, payload)
+            if payload is not None:
+                self._takeDecoded(packet if packet.__class__ is dict else decode(payload), payload)
         except Exception as error:
             self._messageFailed(error)
 

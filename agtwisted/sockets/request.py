@@ -90,6 +90,19 @@ def makeRequest(socket: Any, id: float, procedureName: str, data: Any) -> AGRequ
     return request
 
 
+def uncountedRequest(socket: Any, id: float, procedureName: str, data: Any) -> AGRequest:
+    """
+    As L{makeRequest}, where the caller counts it as unanswered.
+    """
+    request = _new(AGRequest)
+    request.socket = socket
+    request.id = id
+    request.procedure = procedureName
+    request.data = data
+    request.sent = False
+    return request
+
+
 class WatchedRequest(AGRequest):
     """
     A call that is no longer unanswered when the application has dropped it: nobody can answer it any more. Finding that
