@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from binascii import a2b_base64
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agtwisted.protocol.upgrade import HandshakeDenied
 
@@ -17,11 +18,9 @@ MAXIMUM_LINE = 8192
 #: Header fields that it may have.
 MAXIMUM_FIELDS = 128
 
-#: A header field: its name and its value, which has no control characters but tabs. (Without a way back, so that no head
-#: takes longer than its length.)
-_FIELDS = re.compile(
-    r"\r\n([!#$%&'*+\-.^_`|~0-9A-Za-z]++):([^\x00-\x08\x0a-\x1f\x7f]*+)(?=\r\n|\Z)"
-).findall
+#: What a header field's name consists of, and what none of their values may have.
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z").match
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 _REQUEST_LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HTTP/(\d\.\d)\Z").match
 
 #: Header fields that an upgrade may have only once.
@@ -60,37 +59,34 @@ def parseHead(data: bytes) -> Head:
     @param data: everything up to the empty line, without it.
     @raise HandshakeDenied: 400 for what is no HTTP, 431 for what is too much of it.
     """
-    text = data.decode("latin-1")
-    firstLine = text.partition("\r\n")[0]
-    count = text.count("\r\n")
-    if count > MAXIMUM_FIELDS or (len(text) > MAXIMUM_LINE and max(map(len, text.split("\r\n"))) > MAXIMUM_LINE):
+    lines = data.decode("latin-1").split("\r\n")
+    if len(lines) > MAXIMUM_FIELDS + 1 or (len(data) > MAXIMUM_LINE and max(map(len, lines)) > MAXIMUM_LINE):
         raise HandshakeDenied(431, "Too many or too long header fields")
-    first = _REQUEST_LINE(firstLine)
+    first = _REQUEST_LINE(lines[0])
     if first is None:
         raise HandshakeDenied(400, "Malformed request line")
-    fields: list[tuple[str, str]] = _FIELDS(text, len(firstLine))
-    if len(fields) != count:
-        raise HandshakeDenied(400, "Malformed header field")
-    headers = {name.lower(): value.strip(" \t") for name, value in fields}
-    repeated: set[str] = set()
-    if len(headers) < count:
-        headers, repeated = _joined(fields)
-    return Head(first[1], first[2], first[3], headers, repeated)
-
-
-def _joined(fields: list[tuple[str, str]]) -> tuple[dict[str, str], set[str]]:
-    """
-    @return: the header fields, those of one name joined; and the names that came more than once.
-    """
     headers: dict[str, str] = {}
     repeated: set[str] = set()
-    for name, value in fields:
-        key, value = name.lower(), value.strip(" \t")
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        key = _keyOf(name)
+        # Nearly every value can be printed, and has no control characters then.
+        if not colon or key is None or (not value.isprintable() and _CONTROL(value)):
+            raise HandshakeDenied(400, "Malformed header field")
+        value = value.strip(" \t")
         if key in headers:
             repeated.add(key)
             value = f"{headers[key]}, {value}"
         headers[key] = value
-    return headers, repeated
+    return Head(first[1], first[2], first[3], headers, repeated)
+
+
+@lru_cache(256)
+def _keyOf(name: str) -> str | None:
+    """
+    @return: a header field's name in lower case; C{None} if it can be none. (There are few, which come again and again.)
+    """
+    return name.lower() if _NAME(name) else None
 
 
 def checkUpgrade(head: Head) -> None:

@@ -48,6 +48,11 @@ class UpgradingProtocol(ParsingProtocol):
     _builtFor: Any = None
     _peer: Any = None
     request: Any = None
+    #: Autobahn's: what most clients ask for.
+    websocket_version: Any = 13
+    websocket_protocols: Any = ()
+    websocket_extensions: Any = ()
+    websocket_protocol_in_use: Any = None
 
     def processHandshake(self) -> None:
         """
@@ -142,14 +147,14 @@ class UpgradingProtocol(ParsingProtocol):
         """
         Give Autobahn what it would have read from the request itself.
         """
-        self._wskey = head.headers["sec-websocket-key"]
-        self.websocket_version = int(head.headers["sec-websocket-version"])
-        offered = head.headers.get("sec-websocket-protocol")
-        self.websocket_protocols = []
+        headers = head.headers
+        self._wskey = headers["sec-websocket-key"]
+        version, offered = headers["sec-websocket-version"], headers.get("sec-websocket-protocol")
+        extensions = headers.get("sec-websocket-extensions")
+        if version != "13":
+            self.websocket_version = int(version)
         if offered is not None:
             self.websocket_protocols = [each.strip() for each in offered.split(",") if each.strip()]
-        extensions = head.headers.get("sec-websocket-extensions")
-        self.websocket_extensions = []
         if extensions is not None:
             self.websocket_extensions = self._parseExtensionsHeader(extensions)  # type: ignore[no-untyped-call]
 
@@ -178,7 +183,8 @@ class UpgradingProtocol(ParsingProtocol):
         accepted = b64encode(sha1(self._wskey.encode("ascii") + self._WS_MAGIC).digest())
         chosen = b"" if subprotocol is None else b"\r\nSec-WebSocket-Protocol: " + subprotocol.encode("latin-1")
         self.write(_SWITCHING + accepted + chosen + b"\r\n\r\n")
-        self.websocket_protocol_in_use = subprotocol
+        if subprotocol is not None:
+            self.websocket_protocol_in_use = subprotocol
         self.state = OPEN
         self.onOpen()
         if self.data:
