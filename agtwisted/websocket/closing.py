@@ -36,6 +36,8 @@ class ClosingProtocol(FrameProtocol):
     _isCleanedUp = False
     #: What fires when the connection is gone.
     _whenLost: Any = ()
+    #: What this stage of the connection has to be over before.
+    _timer: Any = None
 
     def close(self, code: int, reason: str | None) -> None:
         """
@@ -136,8 +138,9 @@ class ClosingProtocol(FrameProtocol):
             self._closeConnection(abort)
 
     def _cancelTimer(self) -> None:
-        timer = self.__dict__.pop("_timer", None)
+        timer = self._timer
         if timer is not None:
+            self._timer = None
             timer.cancel()
 
 
