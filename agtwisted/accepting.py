@@ -23,7 +23,7 @@ _familyOf = _RawSocket.family.__get__
 _typeOf = _RawSocket.type.__get__
 _protocolOf = _RawSocket.proto.__get__
 
-_HAS_DELAY_INHERITED = sys.platform.startswith("linux")
+_INHERITS_NO_DELAY = sys.platform.startswith("linux")
 
 
 class LeanListener(socket.socket):
@@ -59,4 +59,4 @@ def sendsWithoutDelay(transport: Any) -> bool:
     @return: whether a connection has C{TCP_NODELAY} from where it was accepted.
     """
     listening = getattr(getattr(transport, "server", None), "socket", None)
-    return _HAS_DELAY_INHERITED and listening.__class__ is LeanListener
+    return _INHERITS_NO_DELAY and listening.__class__ is LeanListener

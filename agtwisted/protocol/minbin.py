@@ -31,14 +31,13 @@ _SHORT = 512
 _SLOTS = 2**18
 """How many elements, beyond those that it has room for, the arrays of a message may declare without a closer look."""
 
-
 _LONGEST_ODDITY = 8
 """Names that are no texts, and texts that are not UTF-8, are read in messages of so many bytes for each container."""
 
 
 class MinBinCodec:
     """
-    The codec of C{codecEngine="minBin"}, an L{agtwisted.interfaces.ICodec}.
+    The codec of C{codecEngine="minBin"}, an L{agtwisted.interfaces.ILimitingCodec}.
     """
 
     __slots__ = ("_library", "_pack", "_shortensBatches")
@@ -346,8 +345,7 @@ _TIMES = (b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff")
 _NO_TIME = b"\x7f"
 _NO_HEADERS = bytes(set(range(256)) - set(_HEADERS))
 
-
-#: What begins a map or is C{nil}.
+#: What begins a map or is C{nil}: without it no packet is in a batch, and nothing that a batch may not have.
 _hasPackets = re.compile(rb"[\x80-\x8f\xc0\xde\xdf]").search
 
 

@@ -29,7 +29,7 @@ from agtwisted.server.calllimit import ExcessCalls
 from agtwisted.server.inbound import RULES, eventReceived, isCallId
 from agtwisted.server.middleware import INBOUND, INBOUND_RAW, AGAction, Blocked, Verdict
 from agtwisted.server.middlewaresocket import MiddlewareSocket
-from agtwisted.sockets.request import AGRequest, WatchedRequest, makeRequest, uncountedRequest
+from agtwisted.sockets.request import AGRequest, WatchedRequest, makeRequest
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
 from agtwisted.sockets.waiting import Waiting, unfinished
 from agtwisted.sparinglog import SparingLogger
@@ -93,7 +93,7 @@ class ReceivingSocket(MiddlewareSocket):
             except ValueError:
                 packet = None
         try:
-            if packet.__class__ is not dict:
+            if packet.__class__ is not dict and packet.__class__ is not list:
                 packet = wire.decodeText(payload)
             if packet.__class__ is dict and self._deliverAtOnce(packet, payload):
                 return
@@ -150,7 +150,7 @@ class ReceivingSocket(MiddlewareSocket):
                         or len(calls) >= room
                     ):
                         break
-                    calls.append(uncountedRequest(self, callId, event, packet.get("data")))
+                    calls.append(makeRequest(self, callId, event, packet.get("data")))
                 else:
                     packet = payload = None
             finally:
@@ -160,7 +160,8 @@ class ReceivingSocket(MiddlewareSocket):
             if backlog > 1:
                 self.written(woken, backlog, max(map(len, payloads)))
             if payload is not None:
-                self._takeDecoded(packet if packet.__class__ is dict else decode(payload), payload)
+                isContainer = packet.__class__ is dict or packet.__class__ is list
+                self._takeDecoded(packet if isContainer else decode(payload), payload)
         except Exception as error:
             self._messageFailed(error)
 
@@ -330,7 +331,7 @@ class ReceivingSocket(MiddlewareSocket):
         event = packet.get("event")
         if event.__class__ is not str:
             return False
-        callId = packet.get("cid")
+        callId: Any = packet.get("cid")
         isRPC = callId.__class__ is int or callId.__class__ is float
         demux = self._procedureDemux if isRPC else self._receiverDemux
         server = self.server
@@ -347,7 +348,11 @@ class ReceivingSocket(MiddlewareSocket):
         value = packet.get("data")
         if isRPC:
             if self.unansweredCount < self._callsWatched:
-                value = (server.requestCreator or makeRequest)(self, callId, event, value)  # type: ignore[arg-type]
+                if server.requestCreator is None:
+                    self.unansweredCount += 1
+                    value = makeRequest(self, callId, event, value)
+                else:
+                    value = server.requestCreator(self._whole, callId, event, value)
             elif self.admitsCall(callId):
                 value = self.createRequest(self._whole, callId, event, value)
             else:

@@ -548,9 +548,8 @@ class AGServer(AsyncStreamEmitter):
         dialect = self._dialectAt(transport.request.path)
         socket = self._socketType(self.generateId(), self, transport, dialect, stream)
         self.pendingClients[socket.id] = socket
-        if self.middleware:
-            for line in (INBOUND_RAW, INBOUND, OUTBOUND):
-                if line in self.middleware:
-                    socket._middlewareStream(line).run(self.middleware[line])
+        for line in (INBOUND_RAW, INBOUND, OUTBOUND):
+            if line in self.middleware:
+                socket._middlewareStream(line).run(self.middleware[line])
         self.emitEvent("handshake", socket=socket)
         return socket

@@ -78,21 +78,7 @@ class AGRequest:
 
 def makeRequest(socket: Any, id: float, procedureName: str, data: Any) -> AGRequest:
     """
-    As L{AGRequest}, in half the time.
-    """
-    request = _new(AGRequest)
-    request.socket = socket
-    request.id = id
-    request.procedure = procedureName
-    request.data = data
-    request.sent = False
-    socket.unansweredCount += 1
-    return request
-
-
-def uncountedRequest(socket: Any, id: float, procedureName: str, data: Any) -> AGRequest:
-    """
-    As L{makeRequest}, where the caller counts it as unanswered.
+    As L{AGRequest}, in half the time. The caller counts it as unanswered.
     """
     request = _new(AGRequest)
     request.socket = socket
