@@ -59,6 +59,20 @@ class ILimitingCodec(ICodec):
         """
 
 
+class IGradualCodec(ILimitingCodec):
+    """
+    A codec of binary messages that can decode a long one step by step. The server does as many steps in a turn of the
+    reactor as there are milliseconds for; between two turns, everybody else is served.
+    """
+
+    def decodeGradually(message: bytes, maxDepth: int | None, maxContainers: int | None) -> Any:
+        """
+        As L{ILimitingCodec.decodeWithin}, for a message of more than 64 KiB.
+
+        @return: a generator that yields after each step, raises what that one raises, and returns what that one returns.
+        """
+
+
 class IAuthEngine(Interface):
     """
     Signs and verifies tokens. (C{authEngine} in the reference.) Each method may answer with a value, a Deferred or a

@@ -9,12 +9,18 @@ before anything is made of it where its text shows them, as JSON does; one of an
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import accumulate, count
+from itertools import accumulate, chain, count, islice
 from operator import sub
+from typing import Any
+
+from agtwisted.protocol.steps import Steps
 
 #: What is left of a text to see its depth: brackets of one kind.
 _ALIKE = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
+
+#: Values that are looked at in one step.
+_PORTION = 65536
 
 #: With so many arrays and objects it costs less to look at the text than at each of them.
 _MANY = 32768
@@ -96,6 +102,24 @@ def isDeeper(value: object, limit: int) -> bool:
             for inner in (outer.values() if isinstance(outer, dict) else outer)
             if inner.__class__ is dict or inner.__class__ is list
         ]
+        if not level:
+            return False
+    return bool(level)
+
+
+def isDeeperInSteps(value: object, limit: int) -> Steps:
+    """
+    L{isDeeper} of a value that may be long.
+
+    @return: returns it, in steps of a few milliseconds.
+    """
+    level: list[Any] = [value] if value.__class__ in (list, dict) else []
+    for _ in range(limit):
+        inside = chain.from_iterable(outer.values() if outer.__class__ is dict else outer for outer in level)
+        level = []
+        while portion := list(islice(inside, _PORTION)):
+            level += [inner for inner in portion if inner.__class__ is dict or inner.__class__ is list]
+            yield
         if not level:
             return False
     return bool(level)

@@ -21,6 +21,7 @@ from agtwisted.protocol.depth import (
     isTextFuller,
 )
 from agtwisted.protocol.frames import BINARY, TEXT_HEADERS, frame, textFrame
+from agtwisted.protocol.steps import Steps
 
 _encodeJSON, _decodeJSON = JSONCodec().encodeUTF8, JSONCodec().decodeUTF8
 
@@ -48,6 +49,7 @@ class Wire:
         "isJSON",
         "frame",
         "_decodeWithin",
+        "_decodeGradually",
         "_encodeUTF8",
         "_maxDepth",
         "_maxContainers",
@@ -65,6 +67,7 @@ class Wire:
         self._encodeUTF8: Callable[[object], bytes] | None = getattr(codec, "encodeUTF8", None)
         self.decodeText: Callable[[bytes], object] = getattr(codec, "decodeUTF8", None) or self._decodeText
         self._decodeWithin: Callable[[bytes, int, int], object] | None = getattr(codec, "decodeWithin", None)
+        self._decodeGradually: Callable[[bytes, int, int], Steps] | None = getattr(codec, "decodeGradually", None)
         self.frame: Callable[[object], bytes] = self._frame
         if self._encodeUTF8 is not None:
             self.frame = _frameJSON if self.isJSON else _framer(self._encodeUTF8)
@@ -115,6 +118,16 @@ class Wire:
         if not self.isJSON and limit and isDeeper(value, limit):
             raise TooDeep
         return value
+
+    def decodeGradually(self, payload: bytes) -> Steps | None:
+        """
+        L{decode} a binary message that may take long.
+
+        @return: does a step with each C{next} and returns the message at last; C{None} if the codec has no steps.
+        """
+        if self._decodeGradually is None:
+            return None
+        return self._decodeGradually(payload, self._maxDepth, self._maxContainers)
 
     def _decodeText(self, payload: bytes) -> object:
         return self.codec.decode(payload.decode("utf-8"))

@@ -4,7 +4,7 @@ How a server's socket takes what its client sends: in order, through raw middlew
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from operator import length_hint
 from typing import TYPE_CHECKING, Any
@@ -42,13 +42,13 @@ if TYPE_CHECKING:
 
 log = SparingLogger()
 
-#: Packets of a batch that are processed in one turn, and seconds that they may take; the others wait, so that nobody else
-#: has to. Every so many packets it is looked at the time.
+#: Seconds of a turn that a message may take: what is left of it waits for the next, so that nobody else has to.
+_SLICE_TIME = 0.004
+#: Packets of a batch that are processed in one turn; every so many of them it is looked at the time.
 _BATCH_SLICE = 128
-_BATCH_TIME = 0.004
 _BATCH_LOOK = 16
-#: Bytes from which on it takes a while to decode a message: what it holds is for the next turn.
-_LONG_BATCH = 65536
+#: Bytes from which on it takes a while to decode a message: the packets of such a batch are for the next turn.
+_LONG = 65536
 
 
 class ReceivingSocket(MiddlewareSocket):
@@ -269,14 +269,59 @@ class ReceivingSocket(MiddlewareSocket):
         if payload == self._dialect.pong and not isBinary:
             self._pongReceived()
             return None
+        return self._decode(payload, isBinary)
+
+    def _decode(self, payload: bytes, isBinary: bool) -> Waiting:
+        """
+        Decode a message, and take in hand what it has turned out to be.
+        """
+        wire = self.server.wire
+        if isBinary and len(payload) > _LONG and (steps := wire.decodeGradually(payload)) is not None:
+            return unfinished(Deferred.fromCoroutine(self._decodeGradually(steps, payload)))
         try:
             packet: Any = wire.decode(payload, True) if isBinary else wire.decodeText(payload)
-        except (UnicodeDecodeError, TooComplex):
-            raise
         except Exception as error:
-            if not self._showsVersion(payload, isBinary):
-                self._undecodable(error)
+            self._notDecoded(error, payload, isBinary)
             return None
+        return self._decoded(packet, payload, isBinary)
+
+    async def _decodeGradually(self, steps: Generator[None, None, Any], payload: bytes) -> None:
+        """
+        L{_decode} a message that may take long, in as many turns as it takes.
+        """
+        deadline = self._seconds() + _SLICE_TIME
+        try:
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    waiting = self._decoded(end.value, payload, True)
+                    break
+                except Exception as error:
+                    self._notDecoded(error, payload, True)
+                    return
+                if self._seconds() >= deadline:
+                    await self.turns.nextTurn()
+                    if self.state == CLOSED:
+                        return
+                    deadline = self._seconds() + _SLICE_TIME
+            if waiting is not None:
+                await waiting
+        except Exception as error:
+            self._messageFailed(error)
+
+    def _notDecoded(self, error: Exception, payload: bytes, isBinary: bool) -> None:
+        """
+        The codec cannot read a message.
+
+        @raise Exception: the connection has to end.
+        """
+        if isinstance(error, UnicodeDecodeError | TooComplex):
+            raise error
+        if not self._showsVersion(payload, isBinary):
+            self._undecodable(error)
+
+    def _decoded(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
         if packet.__class__ is dict and self._isUnasked() and self._deliverAtOnce(packet, payload):
             return None
         return self._takePacket(packet, payload, isBinary)
@@ -406,7 +451,7 @@ class ReceivingSocket(MiddlewareSocket):
         self._woken = those
 
     def _batchReceived(self, packets: Iterator[Any], payload: bytes, isBinary: bool) -> Waiting:
-        waiting = self.turns.nextTurn() if len(payload) > _LONG_BATCH else self._takeSlice(packets, payload, isBinary)
+        waiting = self.turns.nextTurn() if len(payload) > _LONG else self._takeSlice(packets, payload, isBinary)
         if waiting is None:
             return None
         return Deferred.fromCoroutine(self._finishBatch(waiting, packets, payload, isBinary))
@@ -417,7 +462,7 @@ class ReceivingSocket(MiddlewareSocket):
 
         @return: what the others have to wait for; C{None} if there are no others.
         """
-        taken, deadline = 0, self._seconds() + _BATCH_TIME
+        taken, deadline = 0, self._seconds() + _SLICE_TIME
         for packet in packets:
             waiting = self._batchedPacketReceived(packet, payload, isBinary)
             if waiting is not None:

@@ -24,7 +24,6 @@ from agtwisted.errors import (
 from agtwisted.options import seconds
 from agtwisted.protocol.codecs import JSONCodec
 from agtwisted.protocol.copying import ownCopy
-from agtwisted.protocol.depth import TooComplex
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.statuses import MESSAGE_BEFORE_HANDSHAKE, NORMAL, Disconnect, isSendable
 from agtwisted.server.authentication import isExpired
@@ -133,14 +132,9 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         if payload == self._dialect.pong:
             self._pongReceived()
             return None
-        try:
-            packet: Any = wire.decode(payload, True) if isBinary else wire.decodeText(payload)
-        except (UnicodeDecodeError, TooComplex):
-            raise
-        except Exception as error:
-            if not self._showsVersion(payload, isBinary):
-                self._undecodable(error)
-            return None
+        return self._decode(payload, isBinary)
+
+    def _decoded(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
         if packet.__class__ is dict and self._isUnasked() and self._deliverAtOnce(packet, payload):
             return None
         if self.state == CONNECTING and self.server.strictHandshake and not _isHandshake(packet):

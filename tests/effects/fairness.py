@@ -15,9 +15,10 @@ import socket as sockets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
+from struct import pack
 
 from tests.wire import BINARY, clientFrame, closeFrame, packet, upgradeRequest
 
@@ -34,6 +35,7 @@ OPTIONS = (
     "--auth-key=the key of this test, which nobody needs to guess",
 )
 APPLICATION = "tests.effects.support:beginBare"
+READING_BINARY = "tests.effects.support:beginBareBinary"
 
 #: Clients that connect together, so that the others do not run into a timeout meanwhile.
 _TOGETHER = 200
@@ -212,6 +214,16 @@ def _large(count: int) -> bytes:
     return b"".join(map(clientFrame, said)) * 2
 
 
+def _largeBinary(count: int) -> bytes:
+    """
+    @return: messages in MessagePack that take long to decode: if C{count} is 10,000, about a mebibyte of names, and of
+        numbers of one byte.
+    """
+    names = b"\xdf" + pack(">I", 10 * count) + b"".join(b"\xa7%07d\x00" % number for number in range(10 * count))
+    numbers = b"\xdd" + pack(">I", 100 * count) + b"\xe0" * (100 * count)
+    return b"".join(clientFrame(b"\x81\xa1e\x92\xa6nobody" + data, BINARY) for data in (names, numbers)) * 2
+
+
 def _token(number: int) -> str:
     # Somebody else has signed it.
     return (
@@ -235,10 +247,14 @@ KINDS: dict[str, Callable[[int, int], Callable[[], None]]] = {
     "messages of one byte": _alone(lambda count: clientFrame("x") * count),
     "binary messages that are none": _alone(lambda count: clientFrame(b"\xff", BINARY) * count),
     "large messages": _alone(_large),
+    "large binary messages": _alone(_largeBinary),
     "bad tokens": _alone(
         lambda count: b"".join(packet("#authenticate", _token(number), 1000 + number) for number in range(count // 10))
     ),
 }
+
+#: Those for which the server has to read MessagePack.
+BINARY_KINDS = ("large binary messages",)
 
 #: Those after which the clients should be gone.
 LEAVING = ("deaths", "goodbyes", "announced goodbyes")
@@ -271,7 +287,7 @@ class Outcome:
     left: int
 
 
-def measure(server: str, kinds: Iterable[str], count: int, quiet: float = 1.0) -> Iterator[Outcome]:
+def measure(server: str, kinds: Collection[str], count: int, quiet: float = 1.0) -> Iterator[Outcome]:
     """
     @param server: one of L{SERVERS}.
     @param kinds: of L{KINDS}.
@@ -279,8 +295,15 @@ def measure(server: str, kinds: Iterable[str], count: int, quiet: float = 1.0) -
     @param quiet: how long to listen before, in seconds.
     @return: what somebody else notices, with each kind.
     """
+    binary = [kind for kind in kinds if kind in BINARY_KINDS]
+    for application, those in ((APPLICATION, [kind for kind in kinds if kind not in binary]), (READING_BINARY, binary)):
+        if those:
+            yield from _measureAll(server, application, those, count, quiet)
+
+
+def _measureAll(server: str, application: str, kinds: list[str], count: int, quiet: float) -> Iterator[Outcome]:
     with ExitStack() as stack:
-        process = stack.enter_context(ServerProcess(*OPTIONS, *SERVERS[server], app=APPLICATION))
+        process = stack.enter_context(ServerProcess(*OPTIONS, *SERVERS[server], app=application))
         watcher = Client(process.port)
         stack.callback(watcher.close)
         heart = stack.enter_context(Heart(process.port))

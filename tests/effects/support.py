@@ -20,6 +20,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from agtwisted import AGServer, AGServerSocket, SCServer
+from agtwisted.protocol.codecs import JSONCodec
+from agtwisted.protocol.minbin import MinBinCodec
 from tests.processes import Figures
 from tests.wire import packet, upgradeRequest
 
@@ -76,6 +78,23 @@ def beginBare(server: AGServer) -> None:
         server.on("connection", lambda socket: socket.on("echo", lambda data, respond: respond(None, answer(data))))
     else:
         Deferred.fromCoroutine(_bare(server, answer))
+
+
+class BothCodec(JSONCodec):
+    """
+    JSON, but what comes as a binary message is MessagePack.
+    """
+
+    decodeGradually = staticmethod(MinBinCodec().decodeGradually)
+    decodeWithin = staticmethod(MinBinCodec().decodeWithin)
+
+
+def beginBareBinary(server: AGServer) -> None:
+    """
+    L{beginBare} for a server that reads MessagePack as well.
+    """
+    server.setCodecEngine(BothCodec())
+    beginBare(server)
 
 
 async def _bare(server: AGServer, answer: Any) -> None:

@@ -10,7 +10,16 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from agtwisted.protocol.depth import TooDeep, checkingDepth, isDecodedDeeper, isDeeper, isTextDeeper, isTextFuller
+from agtwisted.protocol.depth import (
+    TooDeep,
+    checkingDepth,
+    isDecodedDeeper,
+    isDeeper,
+    isDeeperInSteps,
+    isTextDeeper,
+    isTextFuller,
+)
+from agtwisted.protocol.steps import finish
 
 
 def nested(depth: int) -> str:
@@ -92,9 +101,11 @@ class DepthTests(SynchronousTestCase):
                 text = f"{before}{nested(deep)}{after}"
                 self.assertFalse(isTextDeeper(text.encode(), limit), (limit, before))
                 self.assertFalse(isDeeper(json.loads(text), limit))
+                self.assertFalse(finish(isDeeperInSteps(json.loads(text), limit)))
                 text = f"{before}{nested(deep + 1)}{after}"
                 self.assertTrue(isTextDeeper(text.encode(), limit), (limit, before))
                 self.assertTrue(isDeeper(json.loads(text), limit))
+                self.assertTrue(finish(isDeeperInSteps(json.loads(text), limit)))
 
     def test_anything(self) -> None:
         """
@@ -106,6 +117,7 @@ class DepthTests(SynchronousTestCase):
             depth = depthOf(value)
             for limit in range(1, 8):
                 self.assertEqual(isDeeper(value, limit), depth > limit, value)
+                self.assertEqual(finish(isDeeperInSteps(value, limit)), depth > limit, value)
                 self.assertEqual(isTextDeeper(json.dumps(value).encode(), limit), depth > limit, value)
 
     def test_many(self) -> None:
@@ -133,6 +145,17 @@ class DepthTests(SynchronousTestCase):
         """
         for value in ("[[[", 1, None, b"[["):
             self.assertFalse(isDeeper(value, 1))
+            self.assertFalse(finish(isDeeperInSteps(value, 1)))
+
+    def test_steps(self) -> None:
+        """
+        Long values are looked at piece by piece, also those of many lists.
+        """
+        for value in ([0] * 500_000, [[0] * 1000] * 500, {str(n): [] for n in range(200_000)}):
+            steps = 0
+            for _ in isDeeperInSteps(value, 256):
+                steps += 1
+            self.assertGreater(steps, 3)
 
     def test_checking(self) -> None:
         """

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from math import inf, nan
+from types import SimpleNamespace
 from typing import Any
 
+import msgpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgpack import ExtType, Timestamp, packb
+from msgpack import ExtType, Timestamp, fallback, packb
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.usage import UsageError
@@ -22,10 +24,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from agtwisted import AGServer
 from agtwisted.errors import InvalidMessageError, InvalidOptionsError
+from agtwisted.protocol import minbin
 from agtwisted.protocol.codecs import JSONCodec
 from agtwisted.protocol.depth import TooDeep, TooMany
 from agtwisted.protocol.engines import codecFor
 from agtwisted.protocol.minbin import MinBinCodec
+from agtwisted.protocol.steps import finish
 from agtwisted.protocol.wire import Wire
 from agtwisted.tap import Options, makeService
 from agtwisted.testing import connect
@@ -431,6 +435,106 @@ class HostileTests(SynchronousTestCase):
             codec.decode(message)
         except InvalidMessageError as error:
             self.assertNotEqual(error.message, "")
+
+
+class StepTests(SynchronousTestCase):
+    """
+    Long messages are read step by step.
+    """
+
+    def inSteps(self, message: bytes, portion: int, *limits: int | None) -> tuple[object, int]:
+        """
+        @param portion: bytes for each step.
+        @return: what is read or raised, and how many steps it took.
+        """
+        reader = MinBinCodec()
+        reader._reader._portion = portion
+        steps = 0
+        try:
+            reading = reader.decodeGradually(message, *(limits or (None, None)))
+            while True:
+                next(reading)
+                steps += 1
+        except StopIteration as end:
+            return end.value, steps
+        except (InvalidMessageError, TooDeep, TooMany) as error:
+            return type(error), steps
+
+    def atOnce(self, message: bytes, *limits: int | None) -> object:
+        """
+        @return: what is read or raised.
+        """
+        try:
+            return codec.decodeWithin(message, *(limits or (None, None)))
+        except (InvalidMessageError, TooDeep, TooMany) as error:
+            return type(error)
+
+    @settings(max_examples=300, deadline=None)
+    @given(
+        packets.map(codec.encode) | st.lists(packets).map(codec.encode) | st.binary(max_size=200),
+        st.integers(1, 40),
+        st.sampled_from([None, 2, 5]),
+        st.sampled_from([None, 3, 10]),
+    )
+    def test_same(self, message: bytes, portion: int, maxDepth: int | None, maxContainers: int | None) -> None:
+        """
+        Wherever a message is cut, the same is read or refused.
+        """
+        expected = self.atOnce(message, maxDepth, maxContainers)
+        found, _ = self.inSteps(message, portion, maxDepth, maxContainers)
+        # What is no number is not equal to itself.
+        self.assertEqual(repr(found), repr(expected))
+
+    def test_short(self) -> None:
+        """
+        No step has much to do, whatever a long message is made of.
+        """
+        count = 1 << 18
+        head = count.to_bytes(4, "big")
+        names = b"".join(b"\xa6%06d\xc2" % number for number in range(count // 8))
+        for message in (
+            b"\xdd" + head + b"\xe0" * count,
+            b"\xdd" + head + b"\xa0" * count,
+            b"\xdd" + head + b"\x90" * 300 + b"\xe0" * (count - 300),
+            b"\xdf" + (count // 8).to_bytes(4, "big") + names,
+            b"\xc6" + head + b"\x00" * count,
+        ):
+            value, steps = self.inSteps(message, 1 << 14, 256, 32768)
+            self.assertEqual(value, codec.decodeWithin(message, 256, 32768))
+            self.assertGreaterEqual(steps, 16)
+
+    def test_hostile(self) -> None:
+        """
+        What is refused is refused as soon as it shows.
+        """
+        for message, error, most in (
+            (b"\xdd\x00\x04\x00\x00" + b"\x90" * 2**18, TooMany, 3),
+            (b"\xdd\x00\x04\x00\x00" + b"\xc1" * 2**18, InvalidMessageError, 1),
+            (b"\xdd\x00\x04\x00\x00" + b"\xe0" * (2**18 - 1), InvalidMessageError, 40),
+        ):
+            found, steps = self.inSteps(message, 1 << 14, 256, 40_000)
+            self.assertEqual(found, error)
+            self.assertLessEqual(steps, most)
+
+    def test_pure(self) -> None:
+        """
+        Where the library is pure Python, which would begin again for each part, a message is read at once.
+        """
+        library = SimpleNamespace(**{**vars(msgpack), "Unpacker": fallback.Unpacker, "unpackb": unpackbInPython})
+        self.patch(minbin, "import_module", lambda name: library)
+        message = codec.encode({"event": "x", "data": [{"a": [number]} for number in range(12_000)]})
+        self.assertGreater(len(message), 65536)
+        reading = MinBinCodec().decodeGradually(message, None, 24_003)
+        self.assertEqual(finish(reading), codec.decode(message))
+
+
+def unpackbInPython(message: bytes, **options: Any) -> object:
+    """
+    As C{msgpack.unpackb}, in pure Python.
+    """
+    unpacker = fallback.Unpacker(None, max_buffer_size=len(message), **options)
+    unpacker.feed(message)
+    return unpacker._unpack()
 
 
 class EngineTests(SynchronousTestCase):
