@@ -213,8 +213,10 @@ class _LeanPolling:
             if selectable is None:
                 continue
             if event == readable:
+                # Connections have it as an attribute, which is called sooner when it is in a variable.
+                read = selectable.doRead
                 try:
-                    why = selectable.doRead()
+                    why = read()
                 except Exception as error:
                     log.failure("Reading from a connection has failed.")
                     why = error

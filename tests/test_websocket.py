@@ -745,10 +745,13 @@ class DirectTests(WebSocketTestCase):
         Deferred.fromCoroutine(hear())
         self.assertIsNone(self.transport.doRead())
         expected = []
-        for sizes in ((1,), (90, 100), (102,), (103,), (110,), (1000,), (300, 5)):
+        # Who sends much for the first time is read twice, and then more at once.
+        for reads, *sizes in ((1, 1), (1, 90, 100), (1, 102), (1, 103), (1, 110), (2, 1000), (1, 2000), (1, 300, 5), (1, 9)):
             self.peer.send(b"".join(packet("x", "a" * size) for size in sizes))
-            self.assertIsNone(self.transport.doRead())
-            self.settle()
+            for _ in range(reads):
+                self.assertEqual(len(heard), len(expected))
+                self.assertIsNone(self.transport.doRead())
+                self.settle()
             expected += ["a" * size for size in sizes]
             self.assertEqual(heard, expected)
         self.peer.close()

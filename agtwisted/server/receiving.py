@@ -83,13 +83,15 @@ class ReceivingSocket(MiddlewareSocket):
             self._receive(payload, isBinary)
             return
         # The same in fewer steps, where nothing can come between a message and its packet.
-        wire = self.server.wire
-        self.lastHeard = self._seconds()
+        # (What an attribute holds is called sooner when it is in a variable.)
+        wire, seconds = self.server.wire, self._seconds
+        self.lastHeard = seconds()
         self.inboundReceivedMessageCount += 1
         packet: Any = None
         if len(payload) <= wire.shortLength:
+            loads = wire.loads
             try:
-                packet = wire.loads(payload)
+                packet = loads(payload)
             except ValueError:
                 packet = None
         try:

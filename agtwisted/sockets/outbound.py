@@ -145,8 +145,10 @@ class OutboundSocket(SocketStreams):
         """
         if not self._sendsDirectly:
             return self._sendThrough(packet)
+        # What an attribute holds is called sooner when it is in a variable.
+        encode = self._surroundings.wire.frame
         try:
-            frame = self._surroundings.wire.frame(packet)
+            frame = encode(packet)
         except Exception as error:
             self.emitError(error)
             return False

@@ -16,7 +16,8 @@ from agtwisted.v14.callbacks import Callback, roomFor, watch
 
 log = SparingLogger()
 
-_COMPLAINT = "A function that was called back for an event has failed."
+#: What is logged when one fails.
+COMPLAINT = "A function that was called back for an event has failed."
 
 
 class Listener:
@@ -26,14 +27,16 @@ class Listener:
     @ivar function: the function, as it was given.
     @ivar room: how many arguments it takes.
     @ivar isOnce: whether it waits for one event only.
+    @ivar isUsual: whether it takes two arguments or more, again and again.
     """
 
-    __slots__ = ("function", "isOnce", "room")
+    __slots__ = ("function", "isOnce", "room", "isUsual")
 
     def __init__(self, function: Callback, isOnce: bool) -> None:
         self.function = function
         self.room = roomFor(function)
         self.isOnce = isOnce
+        self.isUsual = self.room >= 2 and not isOnce
 
 
 class CallbackEmitter:
@@ -118,24 +121,10 @@ class CallbackEmitter:
             try:
                 result = listener.function(*(arguments if room >= len(arguments) else arguments[:room]))
             except Exception:
-                log.failure(_COMPLAINT)
+                log.failure(COMPLAINT)
                 continue
             if result is not None:
-                watch(result, _COMPLAINT)
-
-    def _callBackWithBoth(self, event: str, listeners: tuple[Listener, ...], first: object, second: object) -> None:
-        # As _callBack, in fewer steps: this is the way of nearly every event.
-        for listener in listeners:
-            if listener.isOnce or listener.room < 2:
-                self._callBack(event, (listener,), (first, second))
-                continue
-            try:
-                result = listener.function(first, second)
-            except Exception:
-                log.failure(_COMPLAINT)
-                continue
-            if result is not None:
-                watch(result, _COMPLAINT)
+                watch(result, COMPLAINT)
 
     def _listen(self, event: str, listener: Listener) -> None:
         if self._callbacks is None:

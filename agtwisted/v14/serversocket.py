@@ -31,10 +31,11 @@ from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.sockets.calls import Calls
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
 from agtwisted.sockets.waiting import Waiting
+from agtwisted.sparinglog import SparingLogger
 from agtwisted.streams.demux import DemuxedConsumableStream
 from agtwisted.v14 import authentication, subscriptions
-from agtwisted.v14.callbacks import Callback, call
-from agtwisted.v14.emitter import Listener, TwofoldEmitter
+from agtwisted.v14.callbacks import Callback, call, watch
+from agtwisted.v14.emitter import COMPLAINT, Listener, TwofoldEmitter
 from agtwisted.v14.inbound import LOCAL_EVENTS, RULES, eventReceived, expiryError
 from agtwisted.v14.middleware import EMIT, PUBLISH_OUT, MiddlewareRequest
 from agtwisted.v14.response import makeResponse
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from agtwisted.brokers.hub import Publication
     from agtwisted.protocol.dialects import Dialect
     from agtwisted.v14.server import SCServer
+
+log = SparingLogger()
 
 #: The events of which functions do not hear before, or never hear at all.
 _NOT_OF_APPLICATIONS = LOCAL_EVENTS | RULES.keys()
@@ -186,8 +189,19 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
             callId = None
         elif self.unansweredCount >= self._callsWatched and not self.admitsCall(callId):
             return True
-        response = makeResponse(self, callId)
-        self._callBackWithBoth(event, listeners, packet.get("data"), response)
+        data, response = packet.get("data"), makeResponse(self, callId)
+        for listener in listeners:
+            if not listener.isUsual:
+                self._callBack(event, (listener,), (data, response))
+                continue
+            # As _callBack, without the call.
+            try:
+                result = listener.function(data, response)
+            except Exception:
+                log.failure(COMPLAINT)
+                continue
+            if result is not None:
+                watch(result, COMPLAINT)
         if callId is not None and not response.sent:
             response.hold()
         return True

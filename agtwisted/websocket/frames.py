@@ -27,6 +27,9 @@ LONGEST_FAST = 16384
 #: Bytes that are read at once. A buffer of the default size, 64 KiB, costs more to allocate than a small message to
 #: process.
 READ_SIZE = 16384
+#: Bytes that are read at once from those who never send more. For more than that Python asks the C library for memory,
+#: which takes longer.
+_READ_SHORT = 479
 
 #: How connections end, as Twisted tells protocols.
 _ENDS: dict[Exception, Failure] = {why: Failure(why) for why in (CONNECTION_DONE, CONNECTION_LOST)}
@@ -93,6 +96,8 @@ class FrameProtocol(WebSocketServerProtocol):
     _usualLength: int
     #: The socket to offer data to directly, if there is nothing between it and the transport.
     _directTransport: Any
+    #: How many bytes are read at once.
+    _readSize = READ_SIZE
     #: Whether finished frames may be sent as they are.
     isPlain = True
     #: Whether the connection has been opened and nothing has come through it yet.
@@ -142,11 +147,24 @@ class FrameProtocol(WebSocketServerProtocol):
         if transport is None:
             return Connection.doRead(self.transport)
         try:
-            data = transport.socket.recv(READ_SIZE)
+            data = transport.socket.recv(self._readSize)
         except OSError as error:
             return None if error.errno in _NOTHING_THERE else self._hungUp(CONNECTION_LOST)
+        length = len(data)
+        if length <= _SHORT_FRAME and length <= self._usualLength and self.state == OPEN:
+            # As dataReceived, without the call.
+            takeApart, usualHead, size, repeated, bits = _SHORT_FRAMES[length]
+            head, mask, masked = takeApart(data)
+            if head == usualHead:
+                self.bytesReceived += length
+                payload = (fromBytes(masked, "little") ^ mask * repeated & bits).to_bytes(size, "little")
+                self._receiver.messageReceived(payload, False)
+                return None
         if not data:
             return self._hungUp(CONNECTION_DONE)
+        if length == _READ_SHORT:
+            # It sends much at once, and may do so again.
+            self._readSize = READ_SIZE
         self.dataReceived(data)
         return None
 
@@ -204,6 +222,7 @@ class FrameProtocol(WebSocketServerProtocol):
         if self._isNew:
             # Those who hear of the new socket are to listen when its first message is processed.
             self._isNew = False
+            self._readSize = _READ_SHORT
             self.factory.agServer.turns.wakeNow()
         if self._isReadingOnce:
             self._isReadingOnce = False
