@@ -28,7 +28,7 @@ from agtwisted.server.middleware import INBOUND, Abandoned, AGAction, Blocked, V
 from agtwisted.server.subscriptions import nameTooLong, subscribe, unsubscribeRequested
 from agtwisted.server.tokengate import gateOf
 from agtwisted.sockets.request import NULL_REPLY
-from agtwisted.sockets.socket import CLOSED, CONNECTING
+from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
 from agtwisted.sockets.waiting import Waiting, unfinished
 from agtwisted.sockets.waiting import call as deferredCall
 
@@ -96,6 +96,8 @@ def eventReceived(socket: AGServerSocket, event: str, packet: dict[str, Any]) ->
     @return: what to wait for before the socket's next packet; C{None} if it is done.
     @raise Disconnect: the connection has to end.
     """
+    if event == "#publish" and _mayPublishAtOnce(socket, packet):
+        return _publishAtOnce(socket, packet["cid"], packet["data"])
     rule = RULES.get(event, APPLICATION)
     if socket.state == CONNECTING and not rule.beforeHandshake and socket.server.strictHandshake:
         raise Disconnect(MESSAGE_BEFORE_HANDSHAKE)
@@ -152,8 +154,10 @@ def _decided(socket: AGServerSocket, rule: Rule, call: Call, done: Deferred[None
 
 def _perform(socket: AGServerSocket, rule: Rule, call: Call) -> Waiting:
     doing = rule.effect(socket, call) if call.isRPC or not rule.onlyRPC else None
-    if doing is None:
-        return _deliver(socket, call)
+    return _deliver(socket, call) if doing is None else _deliverAfter(doing, socket, call)
+
+
+def _deliverAfter(doing: Coroutine[Any, Any, None], socket: AGServerSocket, call: Call) -> Waiting:
     done = unfinished(Deferred.fromCoroutine(doing))
     if done is None:
         return _deliver(socket, call)
@@ -211,6 +215,39 @@ def _publish(socket: AGServerSocket, call: Call) -> Coroutine[Any, Any, None] | 
         call.reply.end()
         return None
     return _published(socket, call, published)
+
+
+def _mayPublishAtOnce(socket: AGServerSocket, packet: dict[str, Any]) -> bool:
+    """
+    @return: whether a packet is a call to publish as nearly all are, about which nobody is to be asked.
+    """
+    server, data, demux = socket.server, packet.get("data"), socket._procedureDemux
+    longest = server.options.maxChannelNameLength
+    return (
+        data.__class__ is dict
+        and packet.get("cid").__class__ is int
+        and (channel := data.get("channel")).__class__ is str
+        and (not longest or len(channel) <= longest)
+        and socket.state == OPEN
+        and socket.authentication.expiry is None
+        and INBOUND not in server.middleware
+        and server.allowClientPublish
+        and server.requestCreator is None
+        and (demux is None or "#publish" not in demux.streams)
+    )
+
+
+def _publishAtOnce(socket: AGServerSocket, callId: int, data: dict[str, Any]) -> Waiting:
+    """
+    What L{_publish} does, in fewer steps.
+    """
+    published = deferredCall(socket.server.exchange.invokePublish, data["channel"], data.get("data", NO_DATA))
+    if unfinished(published) is None:
+        socket.sendObject({"rid": callId})
+        socket.hasWoken(socket.turns)
+        return None
+    call = Call("#publish", data, True, socket.createRequest(socket, callId, "#publish", data))
+    return _deliverAfter(_published(socket, call, published), socket, call)
 
 
 async def _published(socket: AGServerSocket, call: Call, published: Deferred[Any]) -> None:

@@ -152,12 +152,18 @@ class OutboundSocket(SocketStreams):
         except Exception as error:
             self.emitError(error)
             return False
+        # As append, without the call: this is the way of nearly every answer.
         outbox = self._outbox
-        if outbox._first is None:
+        if outbox._first is not None:
+            outbox._more.append(frame)
+        elif outbox.isPaused:
             outbox.append(frame)
         else:
-            # As append, without the call: this is the way of nearly every answer.
-            outbox._more.append(frame)
+            outbox._first = frame
+            turns = outbox._turns
+            turns.outboxes.append(outbox)
+            if not turns.isDue:
+                turns.schedule()
         return True
 
     def _sendThrough(self, packet: object) -> bool:

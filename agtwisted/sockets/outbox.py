@@ -175,10 +175,12 @@ class Outbox:
             self._write(first, 1)
 
     def _flushMany(self) -> None:
-        frames = self._take()
-        if self.isPaused or not frames:
-            self._more = frames
+        first, frames = self._first, self._more
+        if first is not None:
+            frames = [first, *frames]
+        elif self.isPaused or not frames:
             return
+        self._first, self._more = None, []
         data = b"".join(frames)
         if len(data) <= _PORTION:
             self._write(data, len(frames))

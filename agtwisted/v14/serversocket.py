@@ -38,7 +38,7 @@ from agtwisted.v14.callbacks import Callback, call, watch
 from agtwisted.v14.emitter import COMPLAINT, Listener, TwofoldEmitter
 from agtwisted.v14.inbound import LOCAL_EVENTS, RULES, eventReceived, expiryError
 from agtwisted.v14.middleware import EMIT, PUBLISH_OUT, MiddlewareRequest
-from agtwisted.v14.response import makeResponse
+from agtwisted.v14.response import Response
 from agtwisted.v14.text import inText
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from agtwisted.v14.server import SCServer
 
 log = SparingLogger()
+
+_new = object.__new__
 
 #: The events of which functions do not hear before, or never hear at all.
 _NOT_OF_APPLICATIONS = LOCAL_EVENTS | RULES.keys()
@@ -189,7 +191,11 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
             callId = None
         elif self.unansweredCount >= self._callsWatched and not self.admitsCall(callId):
             return True
-        data, response = packet.get("data"), makeResponse(self, callId)
+        # As makeResponse, without the call.
+        data, response = packet.get("data"), _new(Response)
+        response._socket = self
+        response.id = callId
+        response.sent = False
         for listener in listeners:
             if not listener.isUsual:
                 self._callBack(event, (listener,), (data, response))

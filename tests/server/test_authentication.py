@@ -606,6 +606,18 @@ class DeauthenticateTests(ServerTestCase):
         self.assertEqual(client.packets[-1], {"event": "#removeAuthToken"})
         self.assertIsNone(socket.authToken)
 
+    def test_expiresOnPublication(self) -> None:
+        """
+        A publication is a packet.
+        """
+        client, socket = self.connect(authToken=self.sign({"name": "bob"}, expiresIn=10))
+        seen = self.record(socket, *SOCKET_EVENTS)
+        self.assertIsNone(self.successResultOf(client.publish("news", 1)))
+        self.assertEqual(names(seen), [])
+        self.moveWallClock(11)
+        self.assertIsNone(self.successResultOf(client.publish("news", 2)))
+        self.assertEqual(names(seen), ["authStateChange", "deauthenticate"])
+
     def test_expiresOnPong(self) -> None:
         """
         So it is at a pong.

@@ -4,8 +4,13 @@ Tests of L{agtwisted.server.inbound}.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import succeed
+from twisted.internet.task import deferLater
+
+from agtwisted import AGRequest
 from agtwisted.errors import InvalidActionError
 from agtwisted.server.inbound import RULES, isCallId
 from tests.server.support import ServerTestCase
@@ -212,6 +217,100 @@ class MalformedTests(ServerTestCase):
         self.assertEqual(self.failureResultOf(client.publish("news", 1)).value.name, "ZeroDivisionError")
         client.transmit("#publish", {"channel": "news"})
         self.assertEqual([type(event.error) for _, event in errors], [ZeroDivisionError] * 2)
+
+
+class PublishingTests(ServerTestCase):
+    """
+    Calls to publish, which usually take a short way: a request of the application's own kind makes them take the long
+    one.
+    """
+
+    ways: tuple[dict[str, Any], ...] = ({}, {"requestCreator": lambda *request: AGRequest(*request)})
+
+    def both(self, carry: Callable[..., Any], **options: Any) -> list[Any]:
+        """
+        Publish, then call, in one turn and in a batch.
+
+        @param carry: what the exchange does to publish.
+        @return: what comes of it: what the client gets, what the socket and the server emit, and what the client gets when
+            time goes by. It is the same both ways.
+        """
+        outcomes = []
+        for way in self.ways:
+            server = self.makeServer(**way, **options)
+            client, socket = self.connect(server)
+            events = self.record(socket, "error")
+            self.collect(socket.procedure("echo"), lambda request: request.end(request.data))
+            self.patch(server.exchange, "invokePublish", carry)
+            client.takePackets()
+            packets = [
+                {"event": "#publish", "data": {"channel": "news", "data": 1}, "cid": 5},
+                {"event": "echo", "data": 2, "cid": 6},
+            ]
+            got = []
+            for messages in (packets, [packets]):
+                client.send(*messages)
+                got.append((client.takePackets(), socket.unansweredCount, socket.getInboundBackpressure()))
+                self.clock.advance(1)
+                got.append((client.takePackets(), socket.unansweredCount, socket.getInboundBackpressure()))
+            outcomes.append((got, [(name, repr(event.error)) for name, event in events]))
+        self.assertEqual(outcomes[0], outcomes[1])
+        return outcomes[0][0]
+
+    def test_atOnce(self) -> None:
+        """
+        What is carried at once is answered at once, whatever the exchange answers with.
+        """
+        for carried in (None, 7, succeed("done")):
+            first, later, *_ = self.both(lambda channel, data, carried=carried: carried)
+            self.assertEqual(first, ([{"rid": 5}, {"rid": 6, "data": 2}], 0, 0))
+            self.assertEqual(later, ([], 0, 0))
+
+    def test_later(self) -> None:
+        """
+        What takes its time is answered when it is done, and what comes behind it waits.
+        """
+
+        async def slowly(channel: str, data: object) -> None:
+            await deferLater(self.clock, 1)  # type: ignore[arg-type]
+
+        first, later, *_ = self.both(slowly)
+        self.assertEqual(first, ([], 1, 1))
+        self.assertEqual(later, ([{"rid": 5}, {"rid": 6, "data": 2}], 0, 0))
+
+    def test_failing(self) -> None:
+        """
+        What fails is an error of the caller's and of the socket's, at once or later.
+        """
+
+        async def fail(channel: str, data: object) -> None:
+            await deferLater(self.clock, 1)  # type: ignore[arg-type]
+            raise ValueError("no")
+
+        def failAtOnce(channel: str, data: object) -> None:
+            raise ValueError("no")
+
+        for carry in (fail, failAtOnce):
+            first, later, *_ = self.both(carry)
+            errors = [packet.get("error", {}).get("message") for packet in first[0] + later[0]]
+            self.assertEqual(errors, ["no", None])
+
+    def test_names(self) -> None:
+        """
+        A name that is too long is refused both ways, one that is as long as it may be is not.
+        """
+        for limit, answer in ((4, {"rid": 5}), (3, None)):
+            first, *_ = self.both(lambda channel, data: None, maxChannelNameLength=limit)
+            self.assertEqual(first[0][0] == {"rid": 5}, answer is not None)
+
+    def test_heard(self) -> None:
+        """
+        Who consumes the procedure C{#publish}, gets the calls.
+        """
+        client, socket = self.connect()
+        requests = self.values(socket.procedure("#publish"))
+        self.assertIsNone(self.successResultOf(client.publish("news", 1)))
+        self.assertEqual([(request.data, request.sent) for request in requests], [({"channel": "news", "data": 1}, True)])
 
 
 class OddFrameTests(ServerTestCase):
