@@ -246,15 +246,15 @@ class Hub:
 
 
 def _handOut(publication: Publication, subscribers: Sequence[Subscriber]) -> None:
-    outboxes = [outbox for each in subscribers if (outbox := each.directOutbox) is not None]
-    others: Iterable[Subscriber] = ()
-    if len(outboxes) < len(subscribers):
-        others = [each for each in subscribers if each.directOutbox is None]
-    if outboxes:
-        try:
-            outboxes[0].sendToAll(publication.finished or publication.frame, outboxes)
-        except Exception:
-            log.failure("A publication could not be sent.")
+    others: Iterable[Subscriber] = subscribers
+    for subscriber in subscribers:
+        if subscriber.directOutbox is not None:
+            try:
+                others = subscriber.directOutbox.sendToAll(publication.finished or publication.frame, subscribers)
+            except Exception:
+                log.failure("A publication could not be sent.")
+                others = [each for each in subscribers if each.directOutbox is None]
+            break
     for subscriber in others:
         try:
             subscriber.publicationReceived(publication)

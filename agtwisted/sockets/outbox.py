@@ -7,8 +7,8 @@ and can be given up, and not in the transport.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 from weakref import proxy
 
 from twisted.internet.interfaces import IPushProducer
@@ -21,6 +21,17 @@ log = SparingLogger()
 
 #: Bytes that are handed to the transport at once, about; more only for a single frame that is longer.
 _PORTION = 65536
+
+
+class HasOutbox(Protocol):
+    """
+    Who may have an outbox that takes finished frames.
+    """
+
+    directOutbox: Any
+
+
+Recipient = TypeVar("Recipient", bound=HasOutbox)
 
 
 class Sender(Protocol):
@@ -117,15 +128,19 @@ class Outbox:
             if not turns.isDue:
                 turns.schedule()
 
-    @staticmethod
-    def sendToAll(frame: bytes, outboxes: list[Outbox]) -> None:
+    def sendToAll(self, frame: bytes, recipients: Sequence[Recipient]) -> list[Recipient]:
         """
-        Send one frame through many outboxes, with this turn's others: as L{append} for each.
+        Send one frame through the outboxes of many, with this turn's others: as L{append} for each.
+
+        @return: those that have none.
         """
-        turns = outboxes[0]._turns
+        turns, others = self._turns, []
         waiting = turns.outboxes
-        for outbox in outboxes:
-            if outbox._first is not None:
+        for recipient in recipients:
+            outbox = recipient.directOutbox
+            if outbox is None:
+                others.append(recipient)
+            elif outbox._first is not None:
                 outbox._more.append(frame)
             elif outbox.isPaused:
                 outbox.append(frame)
@@ -134,6 +149,7 @@ class Outbox:
                 waiting.append(outbox)
         if not turns.isDue:
             turns.schedule()
+        return others
 
     @staticmethod
     def flushAll(outboxes: list[Outbox]) -> None:

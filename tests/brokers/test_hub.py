@@ -178,7 +178,12 @@ class HubTests(SynchronousTestCase):
         """
         frames: list[bytes] = []
         direct, other = Reader("direct"), Reader("other")
-        direct.directOutbox = SimpleNamespace(sendToAll=lambda frame, outboxes: frames.extend([frame] * len(outboxes)))
+
+        def sendToAll(frame: bytes, recipients: Any) -> list[Any]:
+            frames.append(frame)
+            return [each for each in recipients if each.directOutbox is None]
+
+        direct.directOutbox = SimpleNamespace(sendToAll=sendToAll)
         for each in (direct, other):
             self.hub.subscribe(each, "news")
         self.publish("news", 1)

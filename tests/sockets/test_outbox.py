@@ -4,6 +4,9 @@ Tests of L{agtwisted.sockets.outbox}.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.interfaces import IPushProducer
@@ -13,6 +16,13 @@ from zope.interface.verify import verifyObject
 
 from agtwisted.sockets.outbox import Outbox
 from agtwisted.streams.turns import Turns
+
+
+def owners(outboxes: list[Outbox]) -> list[Any]:
+    """
+    @return: those whose outboxes they are.
+    """
+    return [SimpleNamespace(directOutbox=outbox) for outbox in outboxes]
 
 
 class Transport:
@@ -149,11 +159,12 @@ class OutboxTests(SynchronousTestCase):
         idle, busy, late, early, paused, cleared = boxes = self.boxes(6)
         busy.append(b"1")
         paused.pauseProducing()
-        idle.sendToAll(b"22", boxes)
+        outboxless = SimpleNamespace(directOutbox=None)
+        self.assertEqual(idle.sendToAll(b"22", [*owners(boxes), outboxless]), [outboxless])
         late.append(b"3")
         early.flush()
         cleared.clear()
-        idle.sendToAll(b"4", [early])
+        idle.sendToAll(b"4", owners([early]))
         self.clock.advance(0)
         written = [box._transport.written for box in boxes]
         self.assertEqual(written, [[b"22"], [b"122"], [b"223"], [b"22", b"4"], [], []])
@@ -173,8 +184,8 @@ class OutboxTests(SynchronousTestCase):
         boxes[0].send = lambda frame: taken.append(frame) or len(frame)  # type: ignore[func-returns-value]
         boxes[1].send = lambda frame: 1
         boxes[2].send = broken
-        boxes[0].sendToAll(b"frame", boxes)
-        boxes[0].sendToAll(b"more", boxes[3:])
+        boxes[0].sendToAll(b"frame", owners(boxes))
+        boxes[0].sendToAll(b"more", owners(boxes[3:]))
         self.clock.advance(0)
         written = [box._transport.written for box in boxes]
         self.assertEqual((taken, written), ([b"frame"], [[], [b"rame"], [b"frame"], [b"framemore"]]))
@@ -189,7 +200,7 @@ class OutboxTests(SynchronousTestCase):
 
         first, second = self.boxes(2)
         first._transport.write = fail
-        first.sendToAll(b"1", [first, second])
+        first.sendToAll(b"1", owners([first, second]))
         self.clock.advance(0)
         self.assertEqual((len(self.flushLoggedErrors(ZeroDivisionError)), second._transport.written), (1, [b"1"]))
         first._transport.write = first._transport.written.append
