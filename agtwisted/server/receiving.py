@@ -95,16 +95,14 @@ class ReceivingSocket(MiddlewareSocket):
             except ValueError:
                 packet = None
         try:
-            if packet.__class__ is not dict and packet.__class__ is not list:
-                packet = wire.decodeText(payload)
-            if packet.__class__ is dict and self._deliverAtOnce(packet, payload):
-                return
-            waiting = self._takePacket(packet, payload, False)
+            if packet.__class__ is not dict:
+                self._takeDecoded(packet if packet.__class__ is list else wire.decodeText(payload), payload)
+            elif not self._deliverAtOnce(packet, payload):
+                waiting = self._takePacket(packet, payload, False)
+                if waiting is not None:
+                    self._inbound.waitFor(waiting)
         except Exception as error:
             self._messageFailed(error)
-            return
-        if waiting is not None:
-            self._inbound.waitFor(waiting)
 
     def messagesReceived(self, payloads: list[bytes]) -> None:
         """
