@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 log = SparingLogger()
 
+_new = object.__new__
+
 #: Seconds of a turn that a message may take: what is left of it waits for the next, so that nobody else has to.
 _SLICE_TIME = 0.004
 #: Packets of a batch that are processed in one turn; every so many of them it is looked at the time.
@@ -150,7 +152,14 @@ class ReceivingSocket(MiddlewareSocket):
                         or len(calls) >= room
                     ):
                         break
-                    calls.append(makeRequest(self, callId, event, packet.get("data")))
+                    # As makeRequest, without the call.
+                    request = _new(AGRequest)
+                    request.socket = self
+                    request.id = callId
+                    request.procedure = event
+                    request.data = packet.get("data")
+                    request.sent = False
+                    calls.append(request)
                 else:
                     packet = payload = None
             finally:

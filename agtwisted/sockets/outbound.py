@@ -6,7 +6,11 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from orjson import OPT_PASSTHROUGH_DATETIME, dumps
+
 from agtwisted.errors import BadConnectionError
+from agtwisted.protocol.codecs import plainForm
+from agtwisted.protocol.frames import TEXT_HEADERS, textFrame
 from agtwisted.protocol.wire import Wire
 from agtwisted.sockets.batching import Batching
 from agtwisted.sockets.flow import InboundFlow
@@ -145,13 +149,18 @@ class OutboundSocket(SocketStreams):
         """
         if not self._sendsDirectly:
             return self._sendThrough(packet)
-        # What an attribute holds is called sooner when it is in a variable.
-        encode = self._surroundings.wire.frame
+        wire = self._surroundings.wire
         try:
-            frame = encode(packet)
-        except Exception as error:
-            self.emitError(error)
-            return False
+            # As wire.frame, without the call: nearly every packet is a short one that orjson writes.
+            if wire.isJSON and packet.__class__ is dict:
+                payload = dumps(packet, plainForm, OPT_PASSTHROUGH_DATETIME)
+                length = len(payload)
+                frame = TEXT_HEADERS[length] + payload if length < 126 else textFrame(payload)
+            else:
+                frame = wire.frame(packet)
+        except Exception:
+            # The codec writes more than orjson does; what it cannot write either, is an error there.
+            return self._sendThrough(packet)
         # As append, without the call: this is the way of nearly every answer.
         outbox = self._outbox
         if outbox._first is not None:
