@@ -4,7 +4,7 @@ How a server's socket takes what its client sends: in order, through raw middlew
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from operator import length_hint
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from agtwisted.protocol.statuses import (
     POLICY_VIOLATION,
     Disconnect,
 )
+from agtwisted.protocol.steps import Steps
 from agtwisted.server import authentication
 from agtwisted.server.authentication import Authentication
 from agtwisted.server.calllimit import ExcessCalls
@@ -294,7 +295,7 @@ class ReceivingSocket(MiddlewareSocket):
             return None
         return self._decoded(packet, payload, isBinary)
 
-    async def _decodeGradually(self, steps: Generator[None, None, Any], payload: bytes) -> None:
+    async def _decodeGradually(self, steps: Steps, payload: bytes) -> None:
         """
         L{_decode} a message that may take long, in as many turns as it takes.
         """
