@@ -96,18 +96,12 @@ class MessagePackReader:
         """
         @raise ValueError: It cannot be read like this.
         """
-        library, portion = self._library, self._portion
-        if len(payload) <= portion:
-            try:
-                return library.unpackb(payload, **options)
-            except library.ExtraData as error:
-                return error.unpacked
-        unpacker = library.Unpacker(max_buffer_size=len(payload), **options)
-        for start in range(0, len(payload), portion):
-            unpacker.feed(payload[start : start + portion])
+        unpacker = self._library.Unpacker(max_buffer_size=len(payload), **options)
+        for start in range(0, len(payload), self._portion):
+            unpacker.feed(payload[start : start + self._portion])
             try:
                 return unpacker.unpack()
-            except library.OutOfData:
+            except self._library.OutOfData:
                 yield
         raise ValueError("It is incomplete")
 
