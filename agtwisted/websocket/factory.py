@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from agtwisted.protocol.floods import FloodLimits
-from agtwisted.websocket.frames import LONGEST_FAST
+from agtwisted.websocket.frames import LONGEST_FAST, SHORT_LENGTHS
 from agtwisted.websocket.protocol import AGServerProtocol
 
 log = Logger()
@@ -74,8 +74,7 @@ class AGServerFactory(WebSocketServerFactory):
         longest = self.maxMessagePayloadSize or LONGEST_FAST
         defaults["_longestFast"] = min(longest, LONGEST_FAST)
         if longest < 125:
-            allowed = {head: form for head, form in AGServerProtocol._shortPayloads.items() if form[0] <= longest}
-            defaults["_shortPayloads"] = allowed
+            defaults["_shortLengths"] = {head: length for head, length in SHORT_LENGTHS.items() if length <= longest}
         defaults["_longestFrame"] = defaults["_longestFast"] + (8 if longest > 125 else 6)
         defaults["perMessageCompressionAccept"] = staticmethod(self.perMessageCompressionAccept)
         return defaults

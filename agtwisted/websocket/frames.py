@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from agtwisted import websocket
 from agtwisted.protocol.frames import BINARY, TEXT, frame, textFrame
-from agtwisted.protocol.masking import BITS, REPEATED, fromBytes, unmask, unmaskLong
+from agtwisted.protocol.masking import unmask
 
 #: A frame that is not complete yet is kept for the fast path if its payload is at most this long.
 _LONGEST_TAIL = 4096
@@ -47,31 +47,22 @@ _SHORT_FRAME = 6 + 125
 _LONG_HEAD = bytes((_FINAL_TEXT, 0x80 | 126))
 
 
-def _noFrame(data: bytes) -> tuple[int, int, bytes]:
-    return 0, 0, b""
+def _noFrame(data: bytes) -> tuple[int, bytes, bytes]:
+    return 0, b"", b""
 
 
-def _shortFrame(length: int) -> tuple[Callable[[bytes], tuple[int, int, bytes]], int, int, int, int]:
+def _shortFrame(length: int) -> tuple[Callable[[bytes], tuple[int, bytes, bytes]], int]:
     """
-    @return: for a frame that is so long: what takes it apart into its first two bytes, its mask and its payload; those
-        two bytes, if it is a masked final text; and the payload's length, every 32nd bit, and the bits of the payload.
+    @return: for a frame that is so long: what takes it apart into its first two bytes, its mask and its payload; and those
+        two bytes, if it is a masked final text.
     """
-    head = int.from_bytes((_FINAL_TEXT, 0x80 | length - 6), "little")
-    return Struct(f"<HI{length - 6}s").unpack, head, length - 6, REPEATED[length - 6], BITS[length - 6]
-
-
-def _shortPayload(length: int) -> tuple[int, Callable[[bytes, int], tuple[int, bytes]], int, int]:
-    """
-    @return: for a payload that is so long: its length, what takes mask and payload out of data at a position, every 32nd
-        bit, and the bits of the payload.
-    """
-    return length, Struct(f"<I{length}s").unpack_from, REPEATED[length], BITS[length]
+    return Struct(f"<H4s{length - 6}s").unpack, int.from_bytes((_FINAL_TEXT, 0x80 | length - 6), "little")
 
 
 #: By length; what is too short to be a frame has no head.
-_SHORT_FRAMES = (*[(_noFrame, -1, 0, 0, 0)] * 6, *map(_shortFrame, range(6, _SHORT_FRAME + 1)))
-#: By the first two bytes.
-_SHORT_PAYLOADS = {bytes((_FINAL_TEXT, 0x80 | length)): _shortPayload(length) for length in range(126)}
+_SHORT_FRAMES = (*[(_noFrame, -1)] * 6, *map(_shortFrame, range(6, _SHORT_FRAME + 1)))
+#: The lengths of short payloads, by a frame's first two bytes.
+SHORT_LENGTHS = {bytes((_FINAL_TEXT, 0x80 | length)): length for length in range(126)}
 
 OPEN = WebSocketProtocol.STATE_OPEN
 CONNECTING = WebSocketProtocol.STATE_CONNECTING
@@ -102,10 +93,9 @@ class FrameProtocol(WebSocketServerProtocol):
     isPlain = True
     #: Whether the connection has been opened and nothing has come through it yet.
     _isNew = False
-    #: The longest payload that the fast path takes, and the longest frame; and how those with a short head are
-    #: taken apart.
+    #: The longest payload that the fast path takes, and the longest frame; and the lengths of those with a short head.
     _longestFast = LONGEST_FAST
-    _shortPayloads = _SHORT_PAYLOADS
+    _shortLengths = SHORT_LENGTHS
     _longestFrame = 8 + LONGEST_FAST
     #: The start of a frame that the fast path waits for the rest of.
     _tail = b""
@@ -153,12 +143,11 @@ class FrameProtocol(WebSocketServerProtocol):
         length = len(data)
         if length <= _SHORT_FRAME and length <= self._usualLength and self.state == OPEN:
             # As dataReceived, without the call.
-            takeApart, usualHead, size, repeated, bits = _SHORT_FRAMES[length]
+            takeApart, usualHead = _SHORT_FRAMES[length]
             head, mask, masked = takeApart(data)
             if head == usualHead:
                 self.bytesReceived += length
-                payload = (fromBytes(masked, "little") ^ mask * repeated & bits).to_bytes(size, "little")
-                self._receiver.messageReceived(payload, False)
+                self._receiver.messageReceived(unmask(masked, mask), False)
                 return None
         if not data:
             return self._hungUp(CONNECTION_DONE)
@@ -198,15 +187,13 @@ class FrameProtocol(WebSocketServerProtocol):
         if length <= self._usualLength and self.state == OPEN:
             # The most usual of all: one message and nothing else.
             if length <= _SHORT_FRAME:
-                takeApart, usualHead, size, repeated, bits = _SHORT_FRAMES[length]
+                takeApart, usualHead = _SHORT_FRAMES[length]
                 head, mask, masked = takeApart(data)
                 if head == usualHead:
-                    # As unmask, without the call.
-                    payload = (fromBytes(masked, "little") ^ mask * repeated & bits).to_bytes(size, "little")
-                    self._receiver.messageReceived(payload, False)
+                    self._receiver.messageReceived(unmask(masked, mask), False)
                     return
             elif data[:2] == _LONG_HEAD and length >= 8 + 126 and data[2:4] == (length - 8).to_bytes(2):
-                self._receiver.messageReceived(unmaskLong(data[4:8], data[8:]), False)
+                self._receiver.messageReceived(unmask(data[8:], data[4:8]), False)
                 return
         self._takeUnusual(data)
 
@@ -253,7 +240,7 @@ class FrameProtocol(WebSocketServerProtocol):
         """
         end = len(data)
         position, last, portion = 0, end - 6, _PORTION
-        formOf = self._shortPayloads.get
+        lengthOf = self._shortLengths.get
         payloads: list[bytes] = []
         deadline = 0.0
         while position <= last:
@@ -268,20 +255,18 @@ class FrameProtocol(WebSocketServerProtocol):
                     self._fallBehind()
                     break
                 portion = position + _PORTION
-            form = formOf(data[position : position + 2])
-            if form is not None:
-                length, takeApart, repeated, bits = form
-                stop = position + 6 + length
+            length = lengthOf(data[position : position + 2])
+            if length is not None:
+                start = position + 6
+                stop = start + length
                 if stop > end:
                     break
-                # As unmask, without the call.
-                mask, masked = takeApart(data, position + 2)
-                payloads.append((fromBytes(masked, "little") ^ mask * repeated & bits).to_bytes(length, "little"))
             else:
+                start = position + 8
                 stop = self._endOfLongFrame(data, position)
                 if not stop:
                     break
-                payloads.append(unmask(data[position + 4 : position + 8], data[position + 8 : stop]))
+            payloads.append(unmask(data[start:stop], data[start - 4 : start]))
             position = stop
         if payloads:
             self._receiver.messagesReceived(payloads)

@@ -5,16 +5,18 @@ Tests of L{agtwisted.protocol.masking}.
 from __future__ import annotations
 
 from random import Random
+from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
+from websockets import speedups
 
 from agtwisted.protocol import masking
-from agtwisted.protocol.masking import unmask, unmaskByTables, unmaskLong
+from agtwisted.protocol.masking import unmask, unmaskByNumbers, unmaskByTables, unmaskInPython
 
 
-def plainly(mask: bytes, payload: bytes) -> bytes:
+def plainly(payload: bytes, mask: bytes) -> bytes:
     """
     @return: what RFC 6455, section 5.3, says, word for word.
     """
@@ -28,34 +30,49 @@ class MaskingTests(SynchronousTestCase):
 
     def test_allLengths(self) -> None:
         """
-        Every length up to well beyond the threshold between the two ways, and some long ones, with every alignment.
+        Every length up to well beyond the threshold between the two ways in Python, and some long ones, with every
+        alignment.
         """
         random = Random(6455)
         for length in [*range(300), 1023, 1024, 1025, 65535, 65536, 65537]:
             mask, payload = random.randbytes(4), random.randbytes(length)
-            for way in (unmask, unmaskLong, unmaskByTables):
-                self.assertEqual(way(mask, payload), plainly(mask, payload), (way, length))
+            for way in (unmask, unmaskInPython, unmaskByTables):
+                self.assertEqual(way(payload, mask), plainly(payload, mask), (way, length))
+
+    def test_numbers(self) -> None:
+        """
+        What numbers unmask does not depend on the tables.
+        """
+        self.patch(masking, "_TABLES", ())
+        self.assertEqual(unmaskInPython(bytes(127), b"abcd"), (b"abcd" * 32)[:127])
+        self.assertEqual(unmaskByNumbers(b"", b"abcd"), b"")
 
     def test_inputIsLeftAlone(self) -> None:
         """
-        The bytes that were received are not changed, though the masker in C works in place.
+        The bytes that were received are not changed.
         """
         payload = bytes(range(256)) * 4
         received = payload[:200] + payload[200:]
-        unmaskLong(b"abcd", received)
+        unmask(received, b"abcd")
         self.assertEqual(received, payload)
 
-    def test_withoutNative(self) -> None:
+    def test_inC(self) -> None:
         """
-        Where Autobahn has come without its masker, or with another one, the tables take its place.
+        The library's masker in C is what unmasks, wherever these tests run.
+        """
+        self.assertIs(unmask, speedups.apply_mask)
+
+    def test_withoutC(self) -> None:
+        """
+        Where the library has come without its C, or with another one, Python takes its place.
         """
 
         def absent(name: str) -> None:
             raise ImportError(name)
 
-        for found in (absent, lambda name: object()):
+        for found in (absent, lambda name: SimpleNamespace()):
             self.patch(masking, "import_module", found)
-            self.assertIsNone(masking._nativeUnmasker())
+            self.assertIs(masking._unmasker(), unmaskInPython)
 
     def test_specialMasks(self) -> None:
         """
@@ -64,18 +81,21 @@ class MaskingTests(SynchronousTestCase):
         for mask in (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\0\0\xff", b"\xff\0\0\0"):
             for length in (0, 1, 3, 4, 5, 127, 128, 129, 130, 131):
                 for payload in (bytes(length), b"\xff" * length):
-                    self.assertEqual(unmask(mask, payload), plainly(mask, payload), (mask, length))
+                    for way in (unmask, unmaskInPython):
+                        self.assertEqual(way(payload, mask), plainly(payload, mask), (mask, length))
 
     def test_type(self) -> None:
         """
-        The result is bytes on both ways: it can be a key and be decoded.
+        The result is bytes on all ways: it can be a key and be decoded.
         """
-        for length in (5, 500):
-            self.assertIs(type(unmask(b"abcd", bytes(length))), bytes)
+        for way in (unmask, unmaskInPython):
+            for length in (5, 500):
+                self.assertIs(type(way(bytes(length), b"abcd")), bytes)
 
-    @given(st.binary(min_size=4, max_size=4), st.binary(max_size=600))
-    def test_twice(self, mask: bytes, payload: bytes) -> None:
+    @given(st.binary(max_size=600), st.binary(min_size=4, max_size=4))
+    def test_twice(self, payload: bytes, mask: bytes) -> None:
         """
         Masking twice gives back anything.
         """
-        self.assertEqual(unmask(mask, unmask(mask, payload)), payload)
+        self.assertEqual(unmask(unmask(payload, mask), mask), payload)
+        self.assertEqual(unmaskInPython(unmask(payload, mask), mask), payload)
