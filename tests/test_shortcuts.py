@@ -457,16 +457,34 @@ class Sending:
         """
         self.clock = PollingClock()
         self.server = AGServer(reactor=self.clock, authKey="secret", pingTimeout=10**9)  # type: ignore[arg-type]
-        self.protocol = self.server.websocketFactory().buildProtocol(None)
+        self.protocol = self.factory().buildProtocol(None)
         self.transport = Transport(skt, self.protocol, self.clock)
         self.protocol.makeConnection(self.transport)
         self.transport.startReading()
         self.numbers = {"note": 0, "rid": 0, PONG: 0}
         self._arrivals: list[bytes] = []
+        self.begin()
         self.receive(upgradeRequest())
         self.receive(packet("#handshake", {}, 10**6) + packet("#subscribe", {"channel": "note"}, 10**6 + 1))
         (self.socket,) = self.server.clients.values()
         self._serve()
+
+    def factory(self) -> Any:
+        """
+        @return: what makes the protocol.
+        """
+        return self.server.websocketFactory()
+
+    def begin(self) -> None:
+        """
+        The connection has been made.
+        """
+
+    def arrive(self, data: bytes) -> None:
+        """
+        The server reads what has come.
+        """
+        self.protocol.dataReceived(data)
 
     def _serve(self) -> None:
         consumer = self.socket.procedure("echo").createConsumer()
@@ -493,7 +511,7 @@ class Sending:
         One turn of the reactor.
         """
         while self._arrivals and self.transport in self.clock.readers:
-            self.protocol.dataReceived(self._arrivals.pop(0))
+            self.arrive(self._arrivals.pop(0))
         self.clock.advance(0)
 
     def write(self) -> None:

@@ -9,8 +9,10 @@ round it:
   - I{out}: frames are finished when they arrive here. If the TCP transport has nothing buffered, the kernel is offered
     them at once, which saves two rounds through the poller; what it does not take goes the ordinary way.
 
-Both lean on internals of Autobahn and Twisted, which are checked when this package is imported; if one is missing, or if
-L{agtwisted.shortcuts} says so, everything takes the ordinary way.
+Through Twisted's TLS, L{DirectTLS <agtwisted.websocket.directtls.DirectTLS>} takes the place of the kernel for both.
+
+All this leans on internals of Autobahn and Twisted, which are checked when this package is imported, or the connection
+made; if one is missing, or if L{agtwisted.shortcuts} says so, everything takes the ordinary way.
 
 One connection is one object, whose class is built up in steps, each on top of the one before: L{frames
 <agtwisted.websocket.frames>} with the two short ways, L{closing <agtwisted.websocket.closing>},

@@ -76,7 +76,7 @@ class FrameProtocol(WebSocketServerProtocol):
     """
 
     # What every message asks for. Python finds a slot several times faster than what has a default in the class.
-    __slots__ = ("state", "bytesReceived", "_receiver", "_usualLength", "_directTransport")
+    __slots__ = ("state", "bytesReceived", "_receiver", "_usualLength", "_directTransport", "_offer")
 
     #: Autobahn's.
     state: Any
@@ -85,8 +85,11 @@ class FrameProtocol(WebSocketServerProtocol):
     _receiver: Any
     #: How long a frame may be to be taken without further ado; 0 while something is unfinished or is to be done before it.
     _usualLength: int
-    #: The socket to offer data to directly, if there is nothing between it and the transport.
+    #: The TCP connection that is read from and sent to directly, if that is possible: without Twisted's short or long ways
+    #: between it and this protocol.
     _directTransport: Any
+    #: Offers data to the kernel through it, which says how much of it it has taken; as a socket's C{send}.
+    _offer: Callable[[bytes], int] | None
     #: How many bytes are read at once.
     _readSize = READ_SIZE
     #: Whether finished frames may be sent as they are.
@@ -123,9 +126,20 @@ class FrameProtocol(WebSocketServerProtocol):
         """
         self.state = CONNECTING
         self.bytesReceived = self._usualLength = 0
-        self._receiver = self._directTransport = None
+        self._receiver = self._directTransport = self._offer = None
 
     # ---- receiving
+
+    def _goDirectly(self, transport: Any, read: Callable[[], Exception | None], offer: Callable[[bytes], int]) -> None:
+        """
+        Read from and send to a TCP connection without what Twisted does in between.
+
+        @param read: takes the place of the connection's C{doRead}.
+        @param offer: takes the place of its socket's C{send}.
+        """
+        self._directTransport = transport
+        self._offer = offer
+        transport.doRead = read
 
     def _read(self) -> Exception | None:
         """
@@ -139,7 +153,7 @@ class FrameProtocol(WebSocketServerProtocol):
         try:
             data = transport.socket.recv(self._readSize)
         except OSError as error:
-            return None if error.errno in _NOTHING_THERE else self._hungUp(CONNECTION_LOST)
+            return self.notRead(error)
         length = len(data)
         if length <= _SHORT_FRAME and length <= self._usualLength and self.state == OPEN:
             # As dataReceived, without the call.
@@ -150,12 +164,22 @@ class FrameProtocol(WebSocketServerProtocol):
                 self._receiver.messageReceived(unmask(masked, mask), False)
                 return None
         if not data:
-            return self._hungUp(CONNECTION_DONE)
+            return self.notRead(None)
         if length == _READ_SHORT:
             # It sends much at once, and may do so again.
             self._readSize = READ_SIZE
         self.dataReceived(data)
         return None
+
+    def notRead(self, error: OSError | None) -> Exception | None:
+        """
+        There is nothing to read, because the peer has hung up, or because of C{error}.
+
+        @return: why the connection is gone, C{None} if it is not, or not yet.
+        """
+        if error is None:
+            return self._hungUp(CONNECTION_DONE)
+        return None if error.errno in _NOTHING_THERE else self._hungUp(CONNECTION_LOST)
 
     def _hungUp(self, why: Exception) -> Exception | None:
         """
@@ -307,7 +331,7 @@ class FrameProtocol(WebSocketServerProtocol):
     def _stopReadingDirectly(self) -> None:
         if self._directTransport is not None:
             self._directTransport.__dict__.pop("doRead", None)
-            self._directTransport = None
+            self._directTransport = self._offer = None
 
     # ---- sending
 
@@ -335,20 +359,19 @@ class FrameProtocol(WebSocketServerProtocol):
         """
         if self.state != OPEN and self.state != CONNECTING:
             return
-        transport = self._directTransport
-        if transport is None or transport.dataBuffer or transport._tempDataBuffer:
+        transport, offer = self._directTransport, self._offer
+        if offer is None or transport.dataBuffer or transport._tempDataBuffer:
             self._writeBehind(data)
             return
-        send = transport.socket.send
         try:
-            sent = send(data)
+            sent = offer(data)
         except OSError:
             # Full, or broken: the transport finds out which, and deals with it.
             sent = 0
         if sent != len(data):
             self._writeBehind(data[sent:])
         elif self._outbox is not None:
-            self._outbox.send = send
+            self._outbox.send = offer
 
     def _writeBehind(self, data: bytes) -> None:
         """

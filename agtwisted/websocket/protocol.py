@@ -8,6 +8,7 @@ from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -15,6 +16,7 @@ from agtwisted import websocket
 from agtwisted.accepting import sendsWithoutDelay
 from agtwisted.interfaces import ITransport
 from agtwisted.protocol.statuses import HUNG_UP
+from agtwisted.websocket.directtls import directTLS
 from agtwisted.websocket.frames import READ_SIZE
 from agtwisted.websocket.upgrading import UpgradingProtocol
 
@@ -34,17 +36,25 @@ class AGServerProtocol(UpgradingProtocol):
         transport.bufferSize = READ_SIZE
         if isinstance(transport, Connection):
             self._peer = self._builtFor
-            # A UNIX socket has no delay to switch off.
-            if isinstance(self._peer, (IPv4Address, IPv6Address)) and not sendsWithoutDelay(transport):
-                transport.setTcpNoDelay(True)
+            self._sendWithoutDelay(transport)
             if websocket.fastPaths and not transport.TLS:
-                self._directTransport = transport
-                transport.doRead = self._read  # type: ignore[assignment]
+                self._goDirectly(transport, self._read, transport.socket.send)
+        elif isinstance(transport, ProtocolWrapper):
+            self._sendWithoutDelay(transport.transport)
+            direct = directTLS(transport, self) if websocket.fastPaths else None
+            if direct is not None:
+                self._goDirectly(direct.transport, direct.read, direct.send)
         self._visit = visit = self.factory.agServer.admission.enterThrough(transport, self._peerAddress())
         if visit.denied is None:
             self._timer = self.factory.startTimer(self._upgradeTimedOut)
         else:
             self._turnAway()
+
+    def _sendWithoutDelay(self, connection: object) -> None:
+        # A UNIX socket has no delay to switch off.
+        isOverTCP = isinstance(self._builtFor, (IPv4Address, IPv6Address))
+        if isOverTCP and isinstance(connection, Connection) and not sendsWithoutDelay(connection):
+            connection.setTcpNoDelay(True)
 
     def _onOpen(self) -> None:
         self.onOpen()

@@ -235,7 +235,7 @@ class UpgradingProtocol(ParsingProtocol):
         self.wasClean = True
         if self._visit.mayAsk:
             self._timer = self.factory.agServer.wheel.schedule(_TIME_TO_ASK, self._dropUnasked)
-        elif self._directTransport is None:
+        elif self._directTransport is not self.transport:
             self.dropConnection(abort=True)
         else:
             # At once: when descriptors run out, the end of the turn may be too late.
