@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from agtwisted.errors import AuthTokenExpiredError, InvalidActionError, SCError
 from agtwisted.protocol.nodata import NO_DATA
@@ -29,7 +30,7 @@ from agtwisted.server.subscriptions import nameTooLong, subscribe, unsubscribeRe
 from agtwisted.server.tokengate import gateOf
 from agtwisted.sockets.request import NULL_REPLY
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
-from agtwisted.sockets.waiting import Waiting, unfinished
+from agtwisted.sockets.waiting import Pending, Waiting, unfinished
 from agtwisted.sockets.waiting import call as deferredCall
 
 if TYPE_CHECKING:
@@ -124,14 +125,14 @@ def _admit(socket: AGServerSocket, rule: Rule, call: Call) -> Waiting:
     if rule.action is not None and socket.server.hasMiddleware(INBOUND):
         action = rule.action(socket, call)
         action.authTokenExpiredError = expired
-        done: Deferred[None] = Deferred()
+        done = Pending()
         decided = partial(_decided, socket, rule, call, done)
         socket.server.askMiddleware(socket.middlewareInboundStream, action, socket, decided)
-        return unfinished(done)
+        return done.rest()
     return _perform(socket, rule, call)
 
 
-def _decided(socket: AGServerSocket, rule: Rule, call: Call, done: Deferred[None], verdict: Verdict) -> None:
+def _decided(socket: AGServerSocket, rule: Rule, call: Call, done: Pending, verdict: Verdict) -> None:
     """
     Middleware has decided on what a client has sent: do it, or answer why not, and then let the socket go on.
     """
@@ -144,12 +145,12 @@ def _decided(socket: AGServerSocket, rule: Rule, call: Call, done: Deferred[None
         elif not isinstance(verdict, Abandoned) or socket.state != CLOSED:
             call.reply.error(verdict.error)
     except Exception:
-        done.errback()
+        done.finish(Failure())
         return
     if waiting is None:
-        done.callback(None)
+        done.finish()
     else:
-        waiting.chainDeferred(done)
+        waiting.addBoth(done.finish)
 
 
 def _perform(socket: AGServerSocket, rule: Rule, call: Call) -> Waiting:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
@@ -51,6 +50,10 @@ class Allowed:
     options: Any = None
 
 
+#: As nearly all do.
+_AS_IT_IS = Allowed()
+
+
 class Blocked(Exception):
     """
     An action was blocked.
@@ -71,6 +74,24 @@ class Abandoned(Blocked):
 
 #: What becomes of an action.
 Verdict = Allowed | Blocked
+
+
+class Asker(Protocol):
+    """
+    Who asks middleware.
+    """
+
+    def actionDecided(
+        self,
+        action: AGAction,
+        line: str,
+        verdict: Verdict,
+        emitter: AGServerSocket | None,
+        then: Callable[[Verdict], object],
+    ) -> None:
+        """
+        A function has decided, and returned.
+        """
 
 
 class AGAction:
@@ -104,6 +125,10 @@ class AGAction:
         "outcome",
         "_verdict",
         "_listeners",
+        "_line",
+        "_asker",
+        "_emitter",
+        "_then",
         "__dict__",
     )
 
@@ -143,6 +168,34 @@ class AGAction:
         self.outcome: str | None = None
         self._verdict: Verdict | None = None
         self._listeners: tuple[Callable[[Verdict], object], ...] = ()
+        self._line: MiddlewareStream | None = None
+
+    def ask(
+        self,
+        line: MiddlewareStream,
+        asker: Asker,
+        emitter: AGServerSocket | None,
+        then: Callable[[Verdict], object],
+    ) -> None:
+        """
+        Ask the function of a line.
+
+        @param asker: gets to know when the function has returned from deciding.
+        @param emitter: what emits the error of a block; C{None} if it is the server.
+        @param then: what the asker then calls.
+        """
+        self._line = line
+        self._asker = asker
+        self._emitter = emitter
+        self._then = then
+        line.submit(self)
+
+    def tell(self) -> None:
+        """
+        The function has decided, and returned.
+        """
+        assert self._verdict is not None and self._line is not None
+        self._asker.actionDecided(self, self._line.lineName, self._verdict, self._emitter, self._then)
 
     @property
     def promise(self) -> Deferred[Allowed]:
@@ -178,7 +231,8 @@ class AGAction:
             is.
         @raise InvalidActionError: it has been decided on.
         """
-        self._decide("allowed", "allow", Allowed(data, options))
+        isAsItIs = data is NO_DATA and options is None
+        self._decide("allowed", "allow", _AS_IT_IS if isAsItIs else Allowed(data, options))
 
     def block(self, error: Any = None) -> None:
         """
@@ -209,6 +263,8 @@ class AGAction:
         listeners, self._listeners = self._listeners, ()
         for listener in listeners:
             listener(verdict)
+        if self._line is not None:
+            self._line.decided(self)
 
 
 class MiddlewareStream(WritableConsumableStream[AGAction]):
@@ -216,13 +272,14 @@ class MiddlewareStream(WritableConsumableStream[AGAction]):
     The actions of one line, for one socket (or, in the handshake line, one connection attempt).
 
     @ivar type: the line.
+    @ivar lineName: the same, whatever becomes of C{type}.
     """
 
-    __slots__ = ("_function", "_hasEnded", "_undecided", "_unread")
+    __slots__ = ("lineName", "_function", "_hasEnded", "_undecided", "_unread")
 
     def __init__(self, type: str, turns: Turns) -> None:
         super().__init__(turns)
-        self.type = type
+        self.type = self.lineName = type
         self._function: MiddlewareFunction | None = None
         self._hasEnded = False
         self._undecided: set[AGAction] = set()
@@ -239,15 +296,12 @@ class MiddlewareStream(WritableConsumableStream[AGAction]):
         self._hasEnded = False
         maybeDeferred(function, self).addBoth(self._ended, function)
 
-    def submit(self, action: AGAction, decided: Callable[[Verdict], object]) -> None:
+    def submit(self, action: AGAction) -> None:
         """
-        Ask the function.
-
-        @param decided: called with what becomes of the action, when the function has returned from deciding it.
+        L{Ask<AGAction.ask>} the function.
         """
-        action.whenDecided(partial(self._decided, action, decided))
         if self._hasEnded:
-            action.abandon(str(self.type))
+            action.abandon(self.lineName)
             return
         self._undecided.add(action)
         if self.getConsumerCount():
@@ -266,10 +320,13 @@ class MiddlewareStream(WritableConsumableStream[AGAction]):
             consumer.write(action)
         return consumer
 
-    def _decided(self, action: AGAction, decided: Callable[[Verdict], object], verdict: Verdict) -> None:
+    def decided(self, action: AGAction) -> None:
+        """
+        The function has decided.
+        """
         self._undecided.discard(action)
-        # The function is in the middle of allow() or block(): what follows from it comes when it has returned.
-        self.turns.wake(partial(decided, verdict))
+        # It is in the middle of allow() or block(): what follows from it comes when it has returned.
+        self.turns.wake(action.tell)
 
     def _ended(self, result: Any, function: MiddlewareFunction) -> None:
         if isinstance(result, Failure):
@@ -279,7 +336,7 @@ class MiddlewareStream(WritableConsumableStream[AGAction]):
         self._hasEnded = True
         # Nobody is left to decide on what it has not decided on.
         for action in list(self._undecided):
-            action.abandon(str(self.type))
+            action.abandon(self.lineName)
 
 
 def clientError(action: AGAction, line: str, error: Any) -> Any:

@@ -32,7 +32,7 @@ from agtwisted.server.middleware import INBOUND, INBOUND_RAW, AGAction, Blocked,
 from agtwisted.server.middlewaresocket import MiddlewareSocket
 from agtwisted.sockets.request import AGRequest, WatchedRequest, makeRequest
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
-from agtwisted.sockets.waiting import Waiting, unfinished
+from agtwisted.sockets.waiting import Pending, Waiting, unfinished
 from agtwisted.sparinglog import SparingLogger
 from agtwisted.streams.demux import DemuxedConsumableStream
 from agtwisted.streams.stream import WritableConsumableStream
@@ -205,12 +205,12 @@ class ReceivingSocket(MiddlewareSocket):
     def _askRawMiddleware(self, payload: bytes, isBinary: bool) -> Waiting:
         self._unprocessedCount += 1
         action = AGAction(AGAction.MESSAGE, self._whole, data=self.server.wire.text(payload, isBinary))
-        done: Deferred[None] = Deferred()
+        done = Pending()
         decided = partial(self._rawDecided, payload, isBinary, done)
         self.server.askMiddleware(self.middlewareInboundRawStream, action, self._whole, decided)
-        return unfinished(done)
+        return done.rest()
 
-    def _rawDecided(self, payload: bytes, isBinary: bool, done: Deferred[None], verdict: Verdict) -> None:
+    def _rawDecided(self, payload: bytes, isBinary: bool, done: Pending, verdict: Verdict) -> None:
         waiting: Waiting = None
         self._unprocessedCount -= 1
         if not isinstance(verdict, Blocked):
@@ -223,9 +223,9 @@ class ReceivingSocket(MiddlewareSocket):
             except Exception as error:
                 self._messageFailed(error)
         if waiting is None:
-            done.callback(None)
+            done.finish()
         else:
-            waiting.chainDeferred(done)
+            waiting.addBoth(done.finish)
 
     def _messageFailed(self, error: Exception) -> None:
         """
@@ -483,7 +483,7 @@ class ReceivingSocket(MiddlewareSocket):
         return None
 
     async def _finishBatch(
-        self, first: Deferred[Any], packets: Iterator[Any], payload: bytes, isBinary: bool
+        self, first: Deferred[Any] | Pending, packets: Iterator[Any], payload: bytes, isBinary: bool
     ) -> None:
         waiting: Waiting = first
         try:

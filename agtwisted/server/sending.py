@@ -7,8 +7,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
-
 from agtwisted.options import seconds
 from agtwisted.protocol.copying import ownCopy
 from agtwisted.protocol.nodata import NO_DATA
@@ -16,7 +14,7 @@ from agtwisted.protocol.statuses import SLOW_CONSUMER, SLOW_CONSUMER_REASON
 from agtwisted.server.middleware import OUTBOUND, AGAction, Blocked, Verdict
 from agtwisted.server.receiving import ReceivingSocket
 from agtwisted.sockets.socket import CLOSED, OPEN
-from agtwisted.sockets.waiting import Waiting, unfinished
+from agtwisted.sockets.waiting import Pending, Waiting
 from agtwisted.sockets.wheel import Timer
 from agtwisted.sparinglog import SparingLogger
 
@@ -54,16 +52,47 @@ class SendingSocket(ReceivingSocket):
         """
         Send a publication to the client, through whatever comes between. (Where nothing does, the hub knows it.)
         """
-        if self.state != OPEN:
+        if self.state != OPEN or self._isOutputClosed:
             return
+        if self._outbound.isWaiting or OUTBOUND in self.server.middleware:
+            self._inOrder(self._processPublication, publication)
+        else:
+            self._sendPublication(publication)
+
+    def _processPublication(self, publication: Publication) -> Waiting:
+        if self._isOutputKilled:
+            return None
+        if OUTBOUND not in self.server.middleware:
+            self._sendPublication(publication)
+            return None
+        # Other recipients have the same data: what middleware does to it must reach nobody else.
+        own = ownCopy(publication.data)
+        action = AGAction(AGAction.PUBLISH_OUT, self._whole, channel=publication.channel, data=own)
+        done = Pending()
+        decided = partial(self._publicationDecided, publication, own, done)
+        self.server.askMiddleware(self.middlewareOutboundStream, action, self._whole, decided)
+        return done.rest()
+
+    def _publicationDecided(self, publication: Publication, own: object, done: Pending, verdict: Verdict) -> None:
+        if not isinstance(verdict, Blocked) and self.state == OPEN:
+            # What cannot be changed and was not replaced is what it was: the frame that others get will do.
+            isSame = verdict.data is NO_DATA and own is publication.data
+            if isSame or (isinstance(verdict.options, dict) and verdict.options.get("useCache")):
+                self._sendPublication(publication)
+            else:
+                data = publication.packet["data"]
+                if verdict.data is not NO_DATA or publication.hasData:
+                    data["data"] = own if verdict.data is NO_DATA else verdict.data
+                super()._processTransmit("#publish", data, None)
+        done.finish()
+
+    def _sendPublication(self, publication: Publication) -> None:
+        """
+        Send a publication as it is.
+        """
         batching = self._batching
-        if (
-            (batching is not None and batching.isBuffering)
-            or self._outbound.isWaiting
-            or self._outboundPacketStream is not None
-            or OUTBOUND in self.server.middleware
-        ):
-            self._transmit("#publish", publication.packet["data"])
+        if (batching is not None and batching.isBuffering) or self._outboundPacketStream is not None:
+            super()._processTransmit("#publish", publication.packet["data"], None)
         elif self._transport.isPlain:
             self._outbox.append(publication.frame)
         else:
@@ -73,24 +102,23 @@ class SendingSocket(ReceivingSocket):
         if event != "#publish" or not self.server.hasMiddleware(OUTBOUND):
             return super()._processTransmit(event, data, cached)
         packet = dict(data) if isinstance(data, dict) else {}
-        # Other recipients have the same data: what middleware does to it must reach nobody else.
         if "data" in packet:
             packet["data"] = ownCopy(packet["data"])
         action = AGAction(AGAction.PUBLISH_OUT, self._whole, channel=packet.get("channel"), data=packet.get("data"))
-        done: Deferred[None] = Deferred()
-        decided = partial(self._outboundDecided, packet, cached, done)
+        done = Pending()
+        decided = partial(self._transmissionDecided, packet, cached, done)
         self.server.askMiddleware(self.middlewareOutboundStream, action, self._whole, decided)
-        return unfinished(done)
+        return done.rest()
 
-    def _outboundDecided(
-        self, packet: dict[str, Any], cached: str | bytes | None, done: Deferred[None], verdict: Verdict
+    def _transmissionDecided(
+        self, packet: dict[str, Any], cached: str | bytes | None, done: Pending, verdict: Verdict
     ) -> None:
         if not isinstance(verdict, Blocked) and self.state == OPEN:
             useCache = isinstance(verdict.options, dict) and verdict.options.get("useCache")
             if verdict.data is not NO_DATA:
                 packet["data"] = verdict.data
             super()._processTransmit("#publish", packet, cached if useCache else None)
-        done.callback(None)
+        done.finish()
 
     def mayWait(self, waitingBytes: int) -> bool:
         """

@@ -10,7 +10,6 @@ import os
 import secrets
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -458,23 +457,26 @@ class AGServer(AsyncStreamEmitter):
 
         @param decided: called with what becomes of the action.
         """
-        function = self.middleware.get(str(stream.type))
+        function = self.middleware.get(stream.lineName)
         if function is None:
             decided(Allowed())
             return
         stream.run(function)
-        stream.submit(action, partial(self._decided, stream, action, socket, decided))
+        action.ask(stream, self, socket, decided)
 
-    def _decided(
+    def actionDecided(
         self,
-        stream: MiddlewareStream,
         action: AGAction,
+        line: str,
+        verdict: Verdict,
         socket: AGServerSocket | None,
         decided: Callable[[Verdict], object],
-        verdict: Verdict,
     ) -> None:
+        """
+        A function has decided, and returned: say what is to be said of a block, and let go on who has asked.
+        """
         if isinstance(verdict, Blocked):
-            error = clientError(action, str(stream.type), verdict.error)
+            error = clientError(action, line, verdict.error)
             # That the functions of a closed socket end is the way of things.
             isOver = isinstance(verdict, Abandoned) and action.socket is not None and action.socket.state == CLOSED
             if self.middlewareEmitFailures and not isOver:

@@ -57,7 +57,13 @@ class Throttled(AGServerSocket):
         # Only what has not waited has its token.
         if self.state == CLOSED or self._bucket.take():
             return super()._processWaited(payload, isBinary)
-        return self._nextToken().addCallback(lambda _: self._processWaited(payload, isBinary))
+        return Deferred.fromCoroutine(self._processLater(payload, isBinary))
+
+    async def _processLater(self, payload: bytes, isBinary: bool) -> None:
+        await self._nextToken()
+        waiting = self._processWaited(payload, isBinary)
+        if waiting is not None:
+            await waiting
 
     def _checkBatch(self, length: int) -> None:
         super()._checkBatch(length)

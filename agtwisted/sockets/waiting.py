@@ -1,14 +1,14 @@
 """
 Work that is usually done at once, and sometimes has to wait.
 
-A step returns C{None} when it is done, or a Deferred to wait for. So what never waits runs through in one call and
-makes no Deferred at all.
+A step returns C{None} when it is done, or what is to be waited for: a Deferred, or L{Pending}, which costs less. So what
+never waits runs through in one call and makes neither.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
@@ -18,11 +18,59 @@ from agtwisted.sparinglog import SparingLogger
 
 log = SparingLogger()
 
+
+
+class Pending:
+    """
+    A decision, such as that of middleware, that something waits for: as much of a Deferred as it takes for one to wait.
+    (A coroutine can wait for it; the callback of a Deferred cannot, by returning it.)
+    """
+
+    __slots__ = ("_isDone", "_result", "_then")
+
+    def __init__(self) -> None:
+        self._isDone = False
+        self._result: object = None
+        self._then: Callable[[object], object] | None = None
+
+    def finish(self, result: object = None) -> None:
+        """
+        Nothing is left to wait for.
+
+        @param result: a L{Failure} if something went wrong.
+        """
+        self._isDone = True
+        if self._then is None:
+            self._result = result
+        else:
+            self._then(result)
+
+    def addBoth(self, then: Callable[[object], object]) -> None:
+        """
+        Call C{then} with the result, now or when there is one. Only one can wait.
+        """
+        if self._isDone:
+            then(self._result)
+        else:
+            self._then = then
+
+    def rest(self) -> Pending | None:
+        """
+        @return: C{None} if all went well already, else this.
+        """
+        return None if self._isDone and not isinstance(self._result, Failure) else self
+
+    def __await__(self) -> Generator[Any, None, object]:
+        done: Deferred[object] = Deferred()
+        self.addBoth(done.callback)
+        return done.__await__()
+
+
 #: What a step returns.
-Waiting: TypeAlias = "Deferred[Any] | None"
+Waiting: TypeAlias = Deferred[Any] | Pending | None
 
 
-def unfinished(deferred: Deferred[Any]) -> Waiting:
+def unfinished(deferred: Deferred[Any]) -> Deferred[Any] | None:
     """
     @return: C{None} if C{deferred} has fired with a result and nothing is left to wait for, else C{deferred}.
     """
@@ -73,7 +121,7 @@ class InOrder:
         if waiting is not None:
             self.waitFor(waiting)
 
-    def waitFor(self, waiting: Deferred[Any]) -> None:
+    def waitFor(self, waiting: Deferred[Any] | Pending) -> None:
         """
         A step that was run outside has to wait: queue all others behind it.
         """

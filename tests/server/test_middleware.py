@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from agtwisted.errors import InvalidActionError, SilentMiddlewareBlockedError
 from agtwisted.server.middleware import AGAction, Allowed, Blocked, MiddlewareStream
+from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.testing import connect
 from tests.server.support import Gate, ServerTestCase, decider, names
 
@@ -548,6 +549,77 @@ class OutboundTests(MiddlewareTestCase):
         self.decide("outbound", lambda action: action.allow(options={"useCache": True}))
         client.publish("c", 1)
         self.assertEqual(client.publications("c"), [1])
+
+    def test_cached(self) -> None:
+        """
+        With C{useCache}, what was published is sent, whatever else the function says: as in the reference, it is encoded
+        already.
+        """
+        client, _ = self.connect()
+        client.subscribe("c")
+        self.decide("outbound", lambda action: action.allow("other", {"useCache": action.data != "one"}))
+        for data in ("one", "two", {"three": 3}):
+            client.publish("c", data)
+        self.assertEqual(client.publications("c"), ["other", "two", {"three": 3}])
+
+    def test_encodedOnce(self) -> None:
+        """
+        What cannot be changed, and was not replaced, is encoded once for everybody, as without middleware; what was
+        changed in place is sent to its recipient so, and to nobody else.
+        """
+        clients = [self.connect() for _ in range(3)]
+        for client, _ in clients:
+            client.subscribe("c")
+        first = clients[0][1]
+
+        def change(action: Any) -> None:
+            if action.socket is first and isinstance(action.data, list):
+                action.data.append("changed")
+            action.allow()
+
+        self.decide("outbound", change)
+        encoded = []
+        send = AGServerSocket.sendObject
+
+        def sendObject(socket: AGServerSocket, packet: Any) -> bool:
+            encoded.append(packet.get("event"))
+            return send(socket, packet)
+
+        self.patch(AGServerSocket, "sendObject", sendObject)
+        clients[0][0].publish("c", "text")
+        self.assertEqual(encoded.count("#publish"), 0)
+        clients[0][0].publish("c", ["list"])
+        self.assertEqual(encoded.count("#publish"), 3)
+        got = [client.publications("c") for client, _ in clients]
+        self.assertEqual(got, [["text", ["list", "changed"]]] + [["text", ["list"]]] * 2)
+
+    def test_absent(self) -> None:
+        """
+        A publication without data comes without data, unless the function gives it some.
+        """
+        client, _ = self.connect()
+        client.subscribe("c")
+        decisions: list[tuple[Any, ...]] = [(), (5,)]
+        self.decide("outbound", lambda action: action.allow(*decisions.pop(0)))
+        for expected in ({"channel": "c"}, {"channel": "c", "data": 5}):
+            client.takePackets()
+            client.send({"event": "#publish", "data": {"channel": "c"}})
+            self.settle()
+            self.assertEqual([packet["data"] for packet in client.takePackets()], [expected])
+
+    def test_closedOutput(self) -> None:
+        """
+        A socket whose output is closed gets no publications, with middleware or without.
+        """
+        for isAsked in (False, True):
+            client, socket = self.connect()
+            client.subscribe("c")
+            if isAsked:
+                self.decide("outbound", lambda action: action.allow())
+            socket.closeOutput()
+            self.server.exchange.transmitPublish("c", 1)
+            self.settle()
+            self.assertEqual(client.publications("c"), [])
 
     def test_order(self) -> None:
         """
