@@ -74,7 +74,7 @@ class SendingSocket(ReceivingSocket):
         return done.rest()
 
     def _publicationDecided(self, publication: Publication, own: object, done: Pending, verdict: Verdict) -> None:
-        if not isinstance(verdict, Blocked) and self.state == OPEN:
+        if not isinstance(verdict, Blocked) and self.state == OPEN and not self._isOutputKilled:
             # What cannot be changed and was not replaced is what it was: the frame that others get will do.
             isSame = verdict.data is NO_DATA and own is publication.data
             if isSame or (isinstance(verdict.options, dict) and verdict.options.get("useCache")):

@@ -607,6 +607,62 @@ class OutboundTests(MiddlewareTestCase):
             self.settle()
             self.assertEqual([packet["data"] for packet in client.takePackets()], [expected])
 
+    def test_transmitted(self) -> None:
+        """
+        A publication that the application itself transmits to one socket passes the line as well; the application's own
+        data stays as it is.
+        """
+        client, socket = self.connect()
+
+        def decide(action: AGAction) -> None:
+            if action.data == "block":
+                action.block()
+            elif isinstance(action.data, list):
+                action.data.append("seen")
+                action.allow()
+            else:
+                action.allow(*() if action.data is None else ("replaced",))
+
+        self.decide("outbound", decide)
+        own = ["own"]
+        for data in ({"channel": "c", "data": own}, {"channel": "c", "data": "block"}, {"channel": "c", "data": 1}, "odd"):
+            socket.transmit("#publish", data)
+            self.settle()
+        self.assertEqual(own, ["own"])
+        sent = [packet["data"] for packet in client.takePackets() if packet.get("event") == "#publish"]
+        self.assertEqual(sent, [{"channel": "c", "data": ["own", "seen"]}, {"channel": "c", "data": "replaced"}, {}])
+
+    def test_removed(self) -> None:
+        """
+        What has queued behind a publication that the function holds is sent without it, once the function is gone.
+        """
+        client, _ = self.connect()
+        client.subscribe("c")
+        gate = self.hold("outbound")
+        for number in (1, 2, 3):
+            client.publish("c", number)
+        self.assertEqual((len(gate.actions), client.publications("c")), (1, []))
+        self.server.removeMiddleware("outbound")
+        gate.actions.pop().allow()
+        self.settle()
+        self.assertEqual(client.publications("c"), [1, 2, 3])
+
+    def test_killed(self) -> None:
+        """
+        Once a socket's output is killed, a publication that waits for the function is not sent, nor what has queued.
+        """
+        for data in ("text", ["list"]):
+            client, socket = self.connect()
+            client.subscribe("c")
+            gate = self.hold("outbound")
+            client.publish("c", data)
+            client.publish("c", data)
+            socket.killOutput()
+            gate.actions.pop().allow()
+            self.settle()
+            self.assertEqual(client.publications("c"), [])
+            self.server.removeMiddleware("outbound")
+
     def test_closedOutput(self) -> None:
         """
         A socket whose output is closed gets no publications, with middleware or without.

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from agtwisted.sockets.waiting import InOrder, Waiting, call, unfinished
+from agtwisted.sockets.waiting import InOrder, Pending, Waiting, call, unfinished
+from agtwisted.sparinglog import forgetLines
 
 
 class UnfinishedTests(SynchronousTestCase):
@@ -33,6 +35,71 @@ class UnfinishedTests(SynchronousTestCase):
         for waiting in (open_, failed, chained):
             self.assertIs(unfinished(waiting), waiting)
         self.failureResultOf(failed, KeyError)
+
+
+class PendingTests(SynchronousTestCase):
+    """
+    What costs less than a Deferred.
+    """
+
+    def test_finish(self) -> None:
+        """
+        Whoever waits is called once, whether it came before the end or after it, with what went wrong, if anything did.
+        """
+        for isEarly in (True, False):
+            for result in (None, Failure(KeyError())):
+                pending, results = Pending(), list[object]()
+                if isEarly:
+                    pending.addBoth(results.append)
+                    self.assertEqual(results, [])
+                pending.finish(result)
+                if not isEarly:
+                    pending.addBoth(results.append)
+                self.assertEqual(results, [result])
+
+    def test_rest(self) -> None:
+        """
+        Once all has gone well, nothing is left to wait for.
+        """
+        ended, failed, open_ = Pending(), Pending(), Pending()
+        ended.finish()
+        failed.finish(Failure(KeyError()))
+        self.assertEqual([each.rest() for each in (ended, failed, open_)], [None, failed, open_])
+
+    def test_await(self) -> None:
+        """
+        A coroutine waits for it, and gets to know what went wrong.
+        """
+
+        async def wait(pending: Pending) -> str:
+            await pending
+            return "waited"
+
+        for result, isEarly in ((None, True), (None, False), (Failure(KeyError()), True), (Failure(KeyError()), False)):
+            pending = Pending()
+            if isEarly:
+                pending.finish(result)
+            waited = Deferred.fromCoroutine(wait(pending))
+            if not isEarly:
+                self.assertNoResult(waited)
+                pending.finish(result)
+            if result is None:
+                self.assertEqual(self.successResultOf(waited), "waited")
+            else:
+                self.failureResultOf(waited, KeyError)
+
+    def test_inOrder(self) -> None:
+        """
+        In a queue of steps it is as good as a Deferred, and what went wrong is logged.
+        """
+        forgetLines()
+        queue, events, pending = InOrder(), list[str](), Pending()
+        queue.run(lambda: pending)
+        queue.run(lambda: events.append("next"))
+        self.assertEqual((events, queue.isWaiting), ([], True))
+        pending.finish(Failure(KeyError()))
+        self.assertEqual((events, queue.isWaiting), (["next"], False))
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
 
 
 class CallTests(SynchronousTestCase):
@@ -64,6 +131,7 @@ class InOrderTests(SynchronousTestCase):
         """
         Make a queue, and a list of what has begun and ended.
         """
+        forgetLines()
         self.queue = InOrder()
         self.events: list[str] = []
         self.held: dict[str, Deferred[None]] = {}
