@@ -270,6 +270,19 @@ class ReceivingTests(SynchronousTestCase):
             link.send(packet("x", 1))
             self.assertEqual(link.happened, [("x", 1)])
 
+    def test_offered(self) -> None:
+        """
+        A client that offers HTTP/1.1 with other protocols, as browsers do, or none at all, is welcome.
+        """
+        for offered in ((b"h2", b"http/1.1"), (b"http/1.1",), ()):
+            for areTaken in (True, False):
+                with shortCuts(areTaken):
+                    link = Link()
+                    link.client = TLSClient(offered=offered)
+                    link.shakeHands()
+                    link.join()
+                self.assertEqual(link.client.connection.get_alpn_proto_negotiated(), b"http/1.1" if offered else b"")
+
     def test_wholeRecords(self) -> None:
         """
         A whole record is decrypted with one question, and OpenSSL is not asked what it wants to say.

@@ -4,7 +4,7 @@ TLS in memory: a certificate, and the client's end of a connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -50,12 +50,15 @@ class TLSClient:
     @ivar isEnded: whether the server has said that it sends no more.
     """
 
-    def __init__(self, version: int = SSL.TLS1_3_VERSION) -> None:
+    def __init__(self, version: int = SSL.TLS1_3_VERSION, offered: Sequence[bytes] = ()) -> None:
         """
         @param version: the highest that it speaks.
+        @param offered: the protocols that it offers to speak through TLS.
         """
         context = SSL.Context(SSL.TLS_CLIENT_METHOD)
         context.set_max_proto_version(version)
+        if offered:
+            context.set_alpn_protos(list(offered))
         self.connection = SSL.Connection(context, None)
         self.connection.set_connect_state()
         self.plain = b""

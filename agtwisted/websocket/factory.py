@@ -10,8 +10,9 @@ from typing import Any
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from autobahn.websocket.protocol import WebSocketProtocol
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IProtocolNegotiationFactory, IReactorTime
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from agtwisted.protocol.floods import FloodLimits
 from agtwisted.websocket.frames import LONGEST_FAST, SHORT_LENGTHS
@@ -37,6 +38,7 @@ class _WheelTimers:
         return self._wheel.schedule(delay, lambda: function(*arguments))
 
 
+@implementer(IProtocolNegotiationFactory)
 class AGServerFactory(WebSocketServerFactory):
     """
     Makes the WebSocket protocols of a server; any endpoint may listen with it.
@@ -112,6 +114,13 @@ class AGServerFactory(WebSocketServerFactory):
         """
         server = self.agServer
         return server.wheel.schedule(server.handshakeTimeout / 1000, function)
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """
+        @return: what is spoken through TLS: clients such as browsers name what they speak (ALPN, RFC 7301), and are turned
+            away where nothing of it is.
+        """
+        return [b"http/1.1"]
 
     def doStart(self) -> None:
         """
