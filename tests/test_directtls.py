@@ -92,15 +92,16 @@ class Link:
     @ivar happened: what the application has received, and how the connection has ended.
     """
 
-    def __init__(self, version: int = SSL.TLS1_3_VERSION, isBuffering: bool = True, site: Any = None) -> None:
+    def __init__(self, version: int = SSL.TLS1_3_VERSION, isBuffering: bool = True) -> None:
         """
-        @param site: what serves pages, C{None} if nobody does.
+        @param version: the highest version of TLS that the client speaks.
+        @param isBuffering: whether Twisted collects what is written.
         """
         self.clock = PollingClock()
         self.server = AGServer(reactor=self.clock, authKey="secret", pingTimeout=10**9)  # type: ignore[arg-type]
         self.happened: list[Any] = []
-        factory = self.server.websocketFactory() if site is None else self.server.websocketFactory(site)
-        self.tls: Any = secured(factory, self.clock, isBuffering).buildProtocol(None)
+        factory = secured(self.server.websocketFactory(), self.clock, isBuffering)
+        self.tls: Any = factory.buildProtocol(None)
         self.wire = Wire()
         self.transport = WithHost(self.wire, self.tls, self.clock)
         self.client = TLSClient(version)
@@ -527,18 +528,7 @@ class SendingTests(SynchronousTestCase):
             wire = Wire()
             self.patch(SecuredSending, "isBuffering", isBuffering)
             sending = SecuredSending(wire)
-            for room, (kind, size) in steps:
-                wire.room = wire.room if room is None else room
-                sending.do(kind, size)
-            wire.room = 1 << 30
-            while not sending.isDone:
-                sending.write()
-            sending.turn()
-            if isClosed:
-                sending.socket.disconnect(4500)
-                sending.turn()
-            while not sending.isDone:
-                sending.write()
+            sending.play(wire, steps, isClosed)
             sending.check(self, sending.got(), isClosed)
 
     def test_atOnce(self) -> None:

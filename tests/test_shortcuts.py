@@ -541,6 +541,26 @@ class Sending:
         elif kind == "write":
             self.write()
 
+    def play(self, kernel: Any, steps: list[tuple[int | None, tuple[str, int]]], isClosed: bool) -> None:
+        """
+        Do one thing after the other, before each of which the kernel has room for so many bytes, C{None} for as many as
+        before; then let everything be sent.
+
+        @param isClosed: whether the server closes the connection at last.
+        """
+        for room, (kind, size) in steps:
+            kernel.room = kernel.room if room is None else room
+            self.do(kind, size)
+        kernel.room = 1 << 30
+        while not self.isDone:
+            self.write()
+        self.turn()
+        if isClosed:
+            self.socket.disconnect(4500)
+            self.turn()
+        while not self.isDone:
+            self.write()
+
     @property
     def isDone(self) -> bool:
         """
@@ -598,17 +618,7 @@ class SendingTests(SynchronousTestCase):
         with shortCuts(areTaken):
             kernel = Kernel()
             sending = Sending(kernel)
-            for room, (kind, size) in steps:
-                kernel.room = kernel.room if room is None else room
-                sending.do(kind, size)
-            kernel.room = 1 << 30
-            while not sending.isDone:
-                sending.write()
-            sending.turn()
-            if isClosed:
-                sending.socket.disconnect(4500)
-            while not sending.isDone:
-                sending.write()
+            sending.play(kernel, steps, isClosed)
             sending.check(self, bytes(kernel.taken), isClosed)
 
     @repeatable(40)

@@ -45,7 +45,7 @@ class TLSClient:
     """
     The client's end of a connection.
 
-    @ivar toServer: what it has for the server, as records.
+    @ivar connection: OpenSSL's.
     @ivar plain: what it has had from the server.
     @ivar isEnded: whether the server has said that it sends no more.
     """

@@ -85,8 +85,7 @@ class FrameProtocol(WebSocketServerProtocol):
     _receiver: Any
     #: How long a frame may be to be taken without further ado; 0 while something is unfinished or is to be done before it.
     _usualLength: int
-    #: The TCP connection that is read from and sent to directly, if that is possible: without Twisted's short or long ways
-    #: between it and this protocol.
+    #: The TCP connection that is read from and sent to directly, if that is possible.
     _directTransport: Any
     #: Offers data to the kernel through it, which says how much of it it has taken; as a socket's C{send}.
     _offer: Callable[[bytes], int] | None
