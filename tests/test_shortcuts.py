@@ -428,6 +428,18 @@ class Kernel:
         return -1
 
 
+class ReluctantKernel(Kernel):
+    """
+    One that takes only a little of what comes first.
+    """
+
+    def send(self, data: bytes) -> int:
+        """
+        @return: see L{Kernel.send}.
+        """
+        return super().send(data if self.taken else data[:40])
+
+
 class PollingClock(Clock):
     """
     A clock that a TCP transport takes for a reactor.
@@ -465,7 +477,8 @@ class Sending:
         self._arrivals: list[bytes] = []
         self.begin()
         self.receive(upgradeRequest())
-        self.receive(packet("#handshake", {}, 10**6) + packet("#subscribe", {"channel": "note"}, 10**6 + 1))
+        self.receive(packet("#handshake", {}, 10**6))
+        self.receive(packet("#subscribe", {"channel": "note"}, 10**6 + 1))
         (self.socket,) = self.server.clients.values()
         self._serve()
 
@@ -575,7 +588,7 @@ class Sending:
         @param data: all that has come out.
         """
         head, _, sent = data.partition(b"\r\n\r\n")
-        case.assertTrue(head.startswith(b"HTTP/1.1 101"))
+        case.assertTrue(head.startswith(b"HTTP/1.1 101") and head.isascii(), head)
         found: dict[Any, list[int]] = {kind: [] for kind in self.numbers}
         all = frames(sent)
         for opcode, payload in all:
@@ -620,6 +633,17 @@ class SendingTests(SynchronousTestCase):
             sending = Sending(kernel)
             sending.play(kernel, steps, isClosed)
             sending.check(self, bytes(kernel.taken), isClosed)
+
+    def test_opening(self) -> None:
+        """
+        Nor does anything overtake the answer to the upgrade request, if not all of that can be sent at once.
+        """
+        for areTaken in (True, False):
+            with shortCuts(areTaken):
+                kernel = ReluctantKernel()
+                sending = Sending(kernel)
+                sending.play(kernel, [(None, ("transmit", 1))], False)
+                sending.check(self, bytes(kernel.taken), False)
 
     @repeatable(40)
     @given(st.lists(st.tuples(st.sampled_from((0, 0, 1, 100, 3000, 1 << 20)), deeds), max_size=40), st.booleans())

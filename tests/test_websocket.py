@@ -103,6 +103,40 @@ class UpgradeTests(WebSocketTestCase):
         client.send(*[bytes((byte,)) for byte in upgradeRequest()])
         self.assertTrue(client.take().startswith(b"HTTP/1.1 101"))
 
+    def test_heardOfInTime(self) -> None:
+        """
+        Who hears of a new socket gets to listen to it before anything comes of what it receives, also when that is there
+        in the same turn: a usual frame, one that comes through raw middleware, one that is unusual.
+        """
+
+        async def allow(stream: Any) -> None:
+            async for action in stream:
+                action.allow()
+
+        handshake = packet("#handshake", {}, 1)
+        for isRaw, data, event in (
+            (False, handshake, "connect"),
+            (True, handshake, "connect"),
+            (False, handshake[:3], ""),
+            (False, closeFrame(1000), "connectAbort"),
+        ):
+            server = self.makeServer()
+            if isRaw:
+                server.setMiddleware(server.MIDDLEWARE_INBOUND_RAW, allow)
+            self.settle()
+            seen: list[str] = []
+
+            def hear(event: Any, seen: list[str] = seen) -> None:
+                for name in ("connect", "connectAbort"):
+                    self.collect(event.socket.listener(name), lambda _, name=name: seen.append(name))
+
+            self.collect(server.listener("handshake"), hear)
+            client = self.raw(server)
+            client.protocol.dataReceived(upgradeRequest())
+            client.protocol.dataReceived(data)
+            self.settle()
+            self.assertEqual(seen, [event] if event else [], data)
+
     def refused(self, request: bytes, status: int, server: AGServer | None = None) -> bytes:
         """
         Check that a request is refused.

@@ -60,6 +60,9 @@ class DecodingSocket(MiddlewareSocket):
 
     def _processMessage(self, payload: bytes, isBinary: bool) -> Waiting:
         try:
+            if self.state == CONNECTING:
+                # Those who have heard of the new socket, perhaps while timers ran, listen before its first message.
+                self.turns.wakeNow()
             if INBOUND_RAW in self.server.middleware:
                 return self._askRawMiddleware(payload, isBinary)
             return self._takeMessage(payload, isBinary)
@@ -98,9 +101,6 @@ class DecodingSocket(MiddlewareSocket):
 
         @raise Disconnect: the connection has to end.
         """
-        if self.state == CONNECTING:
-            # Those who have heard of the new socket, perhaps while timers ran, listen before its first message.
-            self.turns.wakeNow()
         wire = self.server.wire
         if self._listenerDemux is not None and "message" in self._listenerDemux.streams:
             self.emitEvent("message", message=wire.text(payload, isBinary))

@@ -29,7 +29,7 @@ LONGEST_FAST = 16384
 READ_SIZE = 16384
 #: Bytes that are read at once from those who never send more. For more than that Python asks the C library for memory,
 #: which takes longer.
-_READ_SHORT = 479
+READ_SHORT = 479
 
 #: How connections end, as Twisted tells protocols.
 _ENDS: dict[Exception, Failure] = {why: Failure(why) for why in (CONNECTION_DONE, CONNECTION_LOST)}
@@ -93,7 +93,7 @@ class FrameProtocol(WebSocketServerProtocol):
     _readSize = READ_SIZE
     #: Whether finished frames may be sent as they are.
     isPlain = True
-    #: Whether the connection has been opened and nothing has come through it yet.
+    #: Whether the connection has been opened and nothing unusual has come through it yet.
     _isNew = False
     #: The longest payload that the fast path takes, and the longest frame; and the lengths of those with a short head.
     _longestFast = LONGEST_FAST
@@ -164,7 +164,7 @@ class FrameProtocol(WebSocketServerProtocol):
                 return None
         if not data:
             return self.notRead(None)
-        if length == _READ_SHORT:
+        if length == READ_SHORT:
             # It sends much at once, and may do so again.
             self._readSize = READ_SIZE
         self.dataReceived(data)
@@ -230,9 +230,9 @@ class FrameProtocol(WebSocketServerProtocol):
             self.processHandshake()
             return
         if self._isNew:
-            # Those who hear of the new socket are to listen when its first message is processed.
+            # Those who hear of the new socket are to listen to it before anything comes of what it receives. (When a
+            # usual message comes first, the socket sees to that.)
             self._isNew = False
-            self._readSize = _READ_SHORT
             self.factory.agServer.turns.wakeNow()
         if self._isReadingOnce:
             self._isReadingOnce = False
@@ -246,8 +246,13 @@ class FrameProtocol(WebSocketServerProtocol):
             data = self._takeFrames(data)
         if data:
             self._dataReceived(data)
-        isUsual = not self._tail and not self._isNew and self._isParserIdle()
-        self._usualLength = self._longestFrame if isUsual else 0
+        self._mayBeUsual()
+
+    def _mayBeUsual(self) -> None:
+        """
+        Take what comes next as a usual frame, if it is one and nothing is in its way.
+        """
+        self._usualLength = self._longestFrame if not self._tail and self._isParserIdle() else 0
 
     def _isParserIdle(self) -> bool:
         """
@@ -389,6 +394,9 @@ class FrameProtocol(WebSocketServerProtocol):
         Tell C{outbox} when the peer does not read. (The transport gets to know it when it first has to keep something.)
         """
         self._outbox = outbox
+        transport, offer = self._directTransport, self._offer
+        if offer is not None and not (transport.dataBuffer or transport._tempDataBuffer):
+            outbox.send = offer
 
     def _unregisterOutbox(self) -> None:
         self._sendNotDirectly()

@@ -17,7 +17,7 @@ from agtwisted.accepting import sendsWithoutDelay
 from agtwisted.interfaces import ITransport
 from agtwisted.protocol.statuses import HUNG_UP
 from agtwisted.websocket.directtls import directTLS
-from agtwisted.websocket.frames import READ_SIZE
+from agtwisted.websocket.frames import READ_SHORT, READ_SIZE
 from agtwisted.websocket.upgrading import UpgradingProtocol
 
 
@@ -51,9 +51,10 @@ class AGServerProtocol(UpgradingProtocol):
             self._turnAway()
 
     def _sendWithoutDelay(self, connection: object) -> None:
+        if not isinstance(connection, Connection) or sendsWithoutDelay(connection):
+            return
         # A UNIX socket has no delay to switch off.
-        isOverTCP = isinstance(self._builtFor, (IPv4Address, IPv6Address))
-        if isOverTCP and isinstance(connection, Connection) and not sendsWithoutDelay(connection):
+        if isinstance(self._builtFor, (IPv4Address, IPv6Address)):
             connection.setTcpNoDelay(True)
 
     def _onOpen(self) -> None:
@@ -66,7 +67,9 @@ class AGServerProtocol(UpgradingProtocol):
         self._cancelTimer()
         self.isPlain = self._perMessageCompress is None
         self._isNew = True
+        self._readSize = READ_SHORT
         self._receiver = self.factory.agServer.socketOpened(self)
+        self._mayBeUsual()
 
     def handshakeCompleted(self) -> None:
         """
