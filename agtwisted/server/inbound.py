@@ -178,7 +178,7 @@ def _deliver(socket: AGServerSocket, call: Call) -> Waiting:
         call.reply.sent = True
         socket.unansweredCount -= 1
     # Whoever hears of this event is to run before the socket's next packet.
-    socket.hasWoken(socket.turns)
+    socket.hasWoken()
     return None
 
 
@@ -245,7 +245,7 @@ def _publishAtOnce(socket: AGServerSocket, callId: int, data: dict[str, Any]) ->
     published = deferredCall(socket.server.exchange.invokePublish, data["channel"], data.get("data", NO_DATA))
     if unfinished(published) is None:
         socket.sendObject({"rid": callId})
-        socket.hasWoken(socket.turns)
+        socket.hasWoken()
         return None
     call = Call("#publish", data, True, socket.createRequest(socket, callId, "#publish", data))
     return _deliverAfter(_published(socket, call, published), socket, call)

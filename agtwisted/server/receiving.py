@@ -22,7 +22,6 @@ from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
 from agtwisted.sockets.waiting import Pending, Waiting
 from agtwisted.streams.demux import DemuxedConsumableStream
 from agtwisted.streams.stream import WritableConsumableStream
-from agtwisted.streams.turns import Turns
 
 if TYPE_CHECKING:
     from agtwisted.server.serversocket import AGServerSocket
@@ -41,8 +40,8 @@ class ReceivingSocket(DecodingSocket):
 
     __slots__ = ("_woken", "_callsWatched", "_excess")
 
-    #: What the socket's last packet may have woken.
-    _woken: WritableConsumableStream[Any] | Turns | None
+    #: What the socket's last packet may have woken: the consumers of a stream, or any, in a round of wake-ups.
+    _woken: WritableConsumableStream[Any] | int | None
     #: With so many unanswered calls, L{admitsCall} is asked and further ones are watched.
     _callsWatched: int
     #: There are too many unanswered calls.
@@ -175,7 +174,7 @@ class ReceivingSocket(DecodingSocket):
             raise self._pastLimit("maxBatchLength", f"A batch has {length} packets; it may have {limit}")
 
     def _decoded(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
-        if packet.__class__ is dict and self._isUnasked() and self._deliverAtOnce(packet, payload):
+        if packet.__class__ is dict and self.state == OPEN and self._deliverAtOnce(packet, payload):
             return None
         return self._takePacket(packet, payload, isBinary)
 
@@ -214,15 +213,10 @@ class ReceivingSocket(DecodingSocket):
             self.emitEvent("raw", message=self.server.wire.text(payload, isBinary))
         return None
 
-    def _isUnasked(self) -> bool:
-        """
-        @return: whether what comes through the open connection passes no middleware.
-        """
-        return self.state == OPEN and INBOUND not in self.server.middleware
-
     def _deliverAtOnce(self, packet: dict[str, Any], payload: bytes) -> bool:
         """
-        The short way of the most frequent case: an application's event, L{nothing to ask<_isUnasked>}, somebody listens.
+        The short way of the most frequent case: an application's event comes through the open connection, it passes no
+        middleware, and somebody listens.
 
         @return: whether it was the case.
         """
@@ -236,7 +230,7 @@ class ReceivingSocket(DecodingSocket):
         if demux is None or (stream := demux.streams.get(event)) is None:
             return False
         if stream is not self._woken:
-            if event in RULES:
+            if event in RULES or INBOUND in server.middleware:
                 return False
             self._wakeBefore(stream)
             if self.state != OPEN:
@@ -293,15 +287,17 @@ class ReceivingSocket(DecodingSocket):
         stream: what they do, such as kicking the client out or listening to more, is to come first. A run of packets
         for one stream wakes its consumer once.
         """
-        if self._woken is not None and self._woken.getBackpressure():
-            self.turns.wakeNow()
+        woken, turns = self._woken, self.turns
+        if woken is not None and (woken == turns.round if isinstance(woken, int) else woken.getBackpressure()):
+            turns.wakeNow()
         self._woken = stream
 
-    def hasWoken(self, those: WritableConsumableStream[Any] | Turns) -> None:
+    def hasWoken(self) -> None:
         """
-        Something that the client has sent has woken consumers: of one stream, or perhaps of several.
+        What the client has sent has perhaps woken consumers, of several streams: they are to run before its next packet.
         """
-        self._woken = those
+        turns = self.turns
+        self._woken = turns.round if turns.wakeUps else None
 
     def _batchReceived(self, packets: Iterator[Any], payload: bytes, isBinary: bool) -> Waiting:
         waiting = self.turns.nextTurn() if len(payload) > LONG else self._takeSlice(packets, payload, isBinary)
@@ -337,7 +333,7 @@ class ReceivingSocket(DecodingSocket):
             self._messageFailed(error)
 
     def _batchedPacketReceived(self, packet: Any, payload: bytes, isBinary: bool) -> Waiting:
-        if packet.__class__ is dict and self._isUnasked() and self._deliverAtOnce(packet, payload):
+        if packet.__class__ is dict and self.state == OPEN and self._deliverAtOnce(packet, payload):
             return None
         return self._packetReceived(packet, payload, isBinary)
 
@@ -346,10 +342,12 @@ class ReceivingSocket(DecodingSocket):
         Make the request of a call: by the option C{requestCreator} if given.
         """
         creator = self.server.requestCreator
-        if creator is None:
-            kind = AGRequest if socket.unansweredCount < socket._callsWatched else WatchedRequest
-            return kind(socket, id, procedureName, data)
-        return creator(socket, id, procedureName, data)
+        if creator is not None:
+            return creator(socket, id, procedureName, data)
+        if socket.unansweredCount >= socket._callsWatched:
+            return WatchedRequest(socket, id, procedureName, data)
+        socket.unansweredCount += 1
+        return makeRequest(socket, id, procedureName, data)
 
     def defaultRequestCreator(self, socket: AGServerSocket, id: Any, procedureName: str, data: Any) -> AGRequest:
         """

@@ -44,6 +44,7 @@ class SendingSocket(ReceivingSocket):
         """
         The connection has opened; or middleware, or another codec, has come or gone.
         """
+        self.hasWoken()
         self._takesDirectly = self.state == OPEN and self._mayTakeDirectly and self.server.takesDirectly
         isDirect = self._sendsDirectly and self._publishLine not in self.server.middleware
         self.directOutbox = self._outbox if isDirect else None

@@ -91,8 +91,8 @@ class AGServer(AsyncStreamEmitter):
     @ivar pacer: when new clients are let in, L{agtwisted.server.pacing.Pacer}.
     @ivar cleaning: when it is cleaned up after those who are gone.
     @ivar timers: what its delayed calls come from: punctual ones of the reactor, or a test's clock.
-    @ivar takesDirectly: whether nothing of the server's comes between messages and their packets: no middleware, no codec
-        of the application's.
+    @ivar takesDirectly: whether nothing of the server's comes between messages and their packets: no middleware that sees
+        messages, no codec of the application's.
     @ivar requestCreator: makes the requests of calls, C{None} for L{agtwisted.AGRequest}.
     @ivar auth: signs and verifies tokens.
     @ivar codec: encodes and decodes messages.
@@ -112,6 +112,8 @@ class AGServer(AsyncStreamEmitter):
 
     #: What holds the options; another face of the server has further ones.
     _optionsType: ClassVar[type[ServerOptions]] = ServerOptions
+    #: The line of middleware that messages pass.
+    _messageLine: ClassVar[str] = INBOUND_RAW
     #: What is spoken, by the option C{protocolVersion}.
     _dialects: ClassVar[Mapping[int | str, Dialect]] = DIALECTS
 
@@ -415,7 +417,7 @@ class AGServer(AsyncStreamEmitter):
         """
         What comes between messages and packets has perhaps become more or less.
         """
-        self.takesDirectly = self.wire.isJSON and not self.middleware
+        self.takesDirectly = self.wire.isJSON and self._messageLine not in self.middleware
         for socket in self.clients.values():
             socket.waysChanged()
 

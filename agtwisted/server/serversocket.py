@@ -39,7 +39,6 @@ from agtwisted.sockets.socket import CLOSED, OPEN
 from agtwisted.sockets.wheel import Timer
 from agtwisted.sparinglog import SparingLogger
 from agtwisted.streams.stream import WritableConsumableStream
-from agtwisted.streams.turns import Turns
 
 if TYPE_CHECKING:
     from agtwisted.protocol.upgrade import UpgradeRequest
@@ -109,7 +108,7 @@ class AGServerSocket(SendingSocket):
             self._middlewareStreams = {HANDSHAKE: handshakeStream}
         self._batchOptions: dict[str, Any] | None = None
         #: What the socket's last packet may have woken.
-        self._woken: WritableConsumableStream[Any] | Turns | None = None
+        self._woken: WritableConsumableStream[Any] | int | None = None
         self._graceTimer: Timer | None = None
         self._callsWatched = server.callsWatched
         self._excess: ExcessCalls | None = None

@@ -42,6 +42,7 @@ class Turns:
     Runs jobs at the end of the reactor's turn: first all wake-ups (and those that they cause), then all flushes.
 
     @ivar wakeUps: the wake-ups that wait. Only L{wake}, and those who do the same with fewer steps, add to it.
+    @ivar round: the number of the round of wake-ups that they will be: until it changes they have not run.
     @ivar outboxes: the outboxes that have something to send. What adds to it sees to L{isDue}, too.
     @ivar flushes: what is to be flushed behind those; likewise with L{flush}.
     @ivar isPolled: whether turns begin and end with the reactor's polls, and nobody looks at a connection again that has
@@ -51,6 +52,7 @@ class Turns:
 
     __slots__ = (
         "wakeUps",
+        "round",
         "flushes",
         "outboxes",
         "isDue",
@@ -70,6 +72,7 @@ class Turns:
         # Whoever stands in for a reactor may have a shorter way.
         self._soon: Callable[[Callable[[], object]], IDelayedCall] | None = getattr(reactor, "callSoon", None)
         self.wakeUps: list[Callable[[], object]] = []
+        self.round = 0
         self._settling: list[Callable[[], object]] = []
         self.flushes: list[Flushable] = []
         self.outboxes: list[Any] = []
@@ -208,6 +211,7 @@ class Turns:
         for _ in range(MAXIMUM_ROUNDS):
             if self.wakeUps:
                 jobs, self.wakeUps = self.wakeUps, []
+                self.round += 1
             elif self._settling:
                 jobs, self._settling = self._settling, []
             else:

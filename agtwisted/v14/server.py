@@ -87,6 +87,7 @@ class SCServer(TwofoldEmitter, AGServer):
         "badSocketAuthToken": ("socket", "status"),
     }
     _optionsType = SCServerOptions
+    _messageLine = EMIT
     _dialects = DIALECTS14
 
     options: SCServerOptions

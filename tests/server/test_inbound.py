@@ -144,6 +144,45 @@ class ApplicationEventTests(ServerTestCase):
         self.assertEqual(socket.getInboundBackpressure(), 0)
 
 
+    def test_heardBeforeTheNext(self) -> None:
+        """
+        Who hears of something that a client has sent runs before its next packet is processed, were both there in one
+        turn.
+        """
+        data = {"channel": "x", "data": 1}
+        ways: list[tuple[dict[str, Any], Callable[[Any], Any]]] = [
+            ({"event": "#subscribe", "data": data, "cid": 5}, lambda socket: self.server.listener("subscription")),
+            ({"event": "#publish", "data": data, "cid": 5}, lambda socket: self.server.exchange.subscribe("x")),
+            ({"event": "#publish", "data": data}, lambda socket: self.server.exchange.subscribe("x")),
+            ({"event": "note"}, lambda socket: socket.receiver("note")),
+            ({"event": "ask", "cid": 5}, lambda socket: socket.procedure("ask")),
+        ]
+        published = self.values(self.server.exchange.subscribe("y"))
+        for packet, heard in ways:
+            client, socket = self.connect()
+            self.collect(heard(socket), lambda _, socket=socket: socket.disconnect())
+            client.send(packet, {"event": "#publish", "data": {"channel": "y"}})
+            self.assertEqual((published, socket.state), ([], "closed"), packet)
+
+    def test_notHeardEarly(self) -> None:
+        """
+        Who hears of others does not run before that, but when the turn ends; whether the client's last packet, in an
+        earlier turn, was heard or not.
+        """
+        for isHeard in (False, True):
+            if isHeard:
+                self.values(self.server.exchange.subscribe("x"))
+            client, socket = self.connect()
+            _, other = self.connect()
+            seen = self.values(other.receiver("note"))
+            client.publish("x", 1)
+            other.messageReceived(b'{"event":"note"}', False)
+            socket.messageReceived(b'{"event":"#publish","data":{"channel":"x"},"cid":9}', False)
+            self.assertEqual(seen, [], isHeard)
+            self.settle()
+            self.assertEqual(seen, [None])
+
+
 class MalformedTests(ServerTestCase):
     """
     Reserved events with wrong data.
