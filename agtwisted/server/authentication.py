@@ -191,9 +191,8 @@ async def adopt(socket: AGServerSocket, info: AuthInfo) -> None:
     become(socket, Authentication(AUTHENTICATED, info.authToken, info.signedAuthToken))
     if not socket.server.hasMiddleware(INBOUND):
         return
-    action = AGAction(
-        AGAction.AUTHENTICATE, socket, signedAuthToken=info.signedAuthToken, authToken=info.authToken
-    )
+    action = AGAction(AGAction.AUTHENTICATE, socket)
+    action.signedAuthToken, action.authToken = info.signedAuthToken, info.authToken
     try:
         await socket.server.pass_(socket.middlewareInboundStream, action, socket)
     except Blocked as blocked:

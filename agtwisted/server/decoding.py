@@ -27,7 +27,7 @@ from agtwisted.server.authentication import Authentication
 from agtwisted.server.middleware import INBOUND_RAW, AGAction, Blocked, Verdict
 from agtwisted.server.middlewaresocket import MiddlewareSocket
 from agtwisted.sockets.socket import CLOSED, CONNECTING
-from agtwisted.sockets.waiting import Pending, Waiting, unfinished
+from agtwisted.sockets.waiting import Waiting, unfinished
 from agtwisted.sparinglog import SparingLogger
 
 if TYPE_CHECKING:
@@ -72,28 +72,23 @@ class DecodingSocket(MiddlewareSocket):
 
     def _askRawMiddleware(self, payload: bytes, isBinary: bool) -> Waiting:
         self._unprocessedCount += 1
-        action = AGAction(AGAction.MESSAGE, self._whole, data=self.server.wire.text(payload, isBinary))
-        done = Pending()
-        decided = partial(self._rawDecided, payload, isBinary, done)
-        self.server.askMiddleware(self.middlewareInboundRawStream, action, self._whole, decided)
-        return done.rest()
+        action = AGAction(AGAction.MESSAGE, self._whole, self.server.wire.text(payload, isBinary))
+        decided = partial(self._rawDecided, payload, isBinary)
+        return self.server.askMiddleware(self._middlewareStream(INBOUND_RAW), action, self._whole, decided)
 
-    def _rawDecided(self, payload: bytes, isBinary: bool, done: Pending, verdict: Verdict) -> None:
-        waiting: Waiting = None
+    def _rawDecided(self, payload: bytes, isBinary: bool, verdict: Verdict) -> Waiting:
         self._unprocessedCount -= 1
-        if not isinstance(verdict, Blocked):
-            message = verdict.data
-            if message is not NO_DATA:
-                isBinary = not isinstance(message, str)
-                payload = message.encode("utf-8", "replace") if isinstance(message, str) else bytes(message)
-            try:
-                waiting = self._takeMessage(payload, isBinary)
-            except Exception as error:
-                self._messageFailed(error)
-        if waiting is None:
-            done.finish()
-        else:
-            waiting.addBoth(done.finish)
+        if isinstance(verdict, Blocked):
+            return None
+        message = verdict.data
+        if message is not NO_DATA:
+            isBinary = not isinstance(message, str)
+            payload = message.encode("utf-8", "replace") if isinstance(message, str) else bytes(message)
+        try:
+            return self._takeMessage(payload, isBinary)
+        except Exception as error:
+            self._messageFailed(error)
+            return None
 
     def _takeMessage(self, payload: bytes, isBinary: bool) -> Waiting:
         """

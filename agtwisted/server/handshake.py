@@ -95,7 +95,7 @@ def _status(socket: AGServerSocket) -> dict[str, Any]:
 async def _passMiddleware(socket: AGServerSocket, call: Call, info: object) -> bool:
     if not socket.server.hasMiddleware(HANDSHAKE):
         return True
-    action = AGAction(AGAction.HANDSHAKE_SC, socket, data=info)
+    action = AGAction(AGAction.HANDSHAKE_SC, socket, info)
     try:
         await socket.server.pass_(socket.middlewareHandshakeStream, action)
     except Blocked as blocked:

@@ -13,7 +13,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from agtwisted.errors import AuthTokenExpiredError, InvalidActionError, SCError
 from agtwisted.protocol.nodata import NO_DATA
@@ -30,7 +29,7 @@ from agtwisted.server.subscriptions import nameTooLong, subscribe, unsubscribeRe
 from agtwisted.server.tokengate import gateOf
 from agtwisted.sockets.request import NULL_REPLY
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
-from agtwisted.sockets.waiting import Pending, Waiting, unfinished
+from agtwisted.sockets.waiting import Waiting, unfinished
 from agtwisted.sockets.waiting import call as deferredCall
 
 if TYPE_CHECKING:
@@ -125,32 +124,22 @@ def _admit(socket: AGServerSocket, rule: Rule, call: Call) -> Waiting:
     if rule.action is not None and socket.server.hasMiddleware(INBOUND):
         action = rule.action(socket, call)
         action.authTokenExpiredError = expired
-        done = Pending()
-        decided = partial(_decided, socket, rule, call, done)
-        socket.server.askMiddleware(socket.middlewareInboundStream, action, socket, decided)
-        return done.rest()
+        decided = partial(_decided, socket, rule, call)
+        return socket.server.askMiddleware(socket._middlewareStream(INBOUND), action, socket, decided)
     return _perform(socket, rule, call)
 
 
-def _decided(socket: AGServerSocket, rule: Rule, call: Call, done: Pending, verdict: Verdict) -> None:
+def _decided(socket: AGServerSocket, rule: Rule, call: Call, verdict: Verdict) -> Waiting:
     """
-    Middleware has decided on what a client has sent: do it, or answer why not, and then let the socket go on.
+    Middleware has decided on what a client has sent: do it, or answer why not.
     """
-    waiting: Waiting = None
-    try:
-        if not isinstance(verdict, Blocked):
-            if verdict.data is not NO_DATA:
-                rule.replaceData(call, verdict.data)
-            waiting = _perform(socket, rule, call)
-        elif not isinstance(verdict, Abandoned) or socket.state != CLOSED:
-            call.reply.error(verdict.error)
-    except Exception:
-        done.finish(Failure())
-        return
-    if waiting is None:
-        done.finish()
-    else:
-        waiting.addBoth(done.finish)
+    if not isinstance(verdict, Blocked):
+        if verdict.data is not NO_DATA:
+            rule.replaceData(call, verdict.data)
+        return _perform(socket, rule, call)
+    if not isinstance(verdict, Abandoned) or socket.state != CLOSED:
+        call.reply.error(verdict.error)
+    return None
 
 
 def _perform(socket: AGServerSocket, rule: Rule, call: Call) -> Waiting:
@@ -292,18 +281,28 @@ def _wrong(socket: AGServerSocket, message: str) -> InvalidActionError:
 
 
 def _publishAction(socket: AGServerSocket, call: Call) -> AGAction:
-    return AGAction(AGAction.PUBLISH_IN, socket, channel=call.data["channel"], data=call.data.get("data"))
+    return _channelAction(AGAction.PUBLISH_IN, socket, call)
 
 
 def _subscribeAction(socket: AGServerSocket, call: Call) -> AGAction:
-    return AGAction(AGAction.SUBSCRIBE, socket, channel=call.data["channel"], data=call.data.get("data"))
+    return _channelAction(AGAction.SUBSCRIBE, socket, call)
+
+
+def _channelAction(type: str, socket: AGServerSocket, call: Call) -> AGAction:
+    action = AGAction(type, socket, call.data.get("data"))
+    action.channel = call.data["channel"]
+    return action
 
 
 def _applicationAction(socket: AGServerSocket, call: Call) -> AGAction:
     data = None if call.data is NO_DATA else call.data
     if call.isRPC:
-        return AGAction(AGAction.INVOKE, socket, procedure=call.event, data=data)
-    return AGAction(AGAction.TRANSMIT, socket, receiver=call.event, data=data)
+        action = AGAction(AGAction.INVOKE, socket, data)
+        action.procedure = call.event
+    else:
+        action = AGAction(AGAction.TRANSMIT, socket, data)
+        action.receiver = call.event
+    return action
 
 
 def _replaceChannelData(call: Call, data: Any) -> None:

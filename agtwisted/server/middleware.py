@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
 from agtwisted.errors import InvalidActionError, SilentMiddlewareBlockedError
 from agtwisted.protocol.nodata import NO_DATA
+from agtwisted.sockets.waiting import Pending, Waiting
 from agtwisted.sparinglog import SparingLogger
 from agtwisted.streams.stream import Consumer, WritableConsumableStream
 from agtwisted.streams.turns import Turns
 
 if TYPE_CHECKING:
+    from agtwisted.server.server import AGServer
     from agtwisted.server.serversocket import AGServerSocket
 
 log = SparingLogger()
@@ -76,24 +78,6 @@ class Abandoned(Blocked):
 Verdict = Allowed | Blocked
 
 
-class Asker(Protocol):
-    """
-    Who asks middleware.
-    """
-
-    def actionDecided(
-        self,
-        action: AGAction,
-        line: str,
-        verdict: Verdict,
-        emitter: AGServerSocket | None,
-        then: Callable[[Verdict], object],
-    ) -> None:
-        """
-        A function has decided, and returned.
-        """
-
-
 class AGAction:
     """
     Something that a client wants, or that the server is about to send to it.
@@ -111,27 +95,6 @@ class AGAction:
     @ivar outcome: C{None}, C{"allowed"} or C{"blocked"}.
     """
 
-    __slots__ = (
-        "type",
-        "request",
-        "socket",
-        "data",
-        "receiver",
-        "procedure",
-        "channel",
-        "signedAuthToken",
-        "authToken",
-        "authTokenExpiredError",
-        "outcome",
-        "_verdict",
-        "_listeners",
-        "_line",
-        "_asker",
-        "_emitter",
-        "_then",
-        "__dict__",
-    )
-
     HANDSHAKE_WS = "handshakeWS"
     HANDSHAKE_SC = "handshakeSC"
     MESSAGE = "message"
@@ -142,60 +105,27 @@ class AGAction:
     PUBLISH_OUT = "publishOut"
     AUTHENTICATE = "authenticate"
 
-    def __init__(
-        self,
-        type: str,
-        socket: AGServerSocket | None = None,
-        *,
-        request: Any = None,
-        data: Any = None,
-        receiver: str | None = None,
-        procedure: str | None = None,
-        channel: str | None = None,
-        signedAuthToken: str | None = None,
-        authToken: Any = None,
-    ) -> None:
+    # What an action has only if its type wants it, and until it is decided on, are defaults of the class: there is one
+    # for each message and each delivery.
+    request: Any = None
+    data: Any = None
+    receiver: str | None = None
+    procedure: str | None = None
+    channel: str | None = None
+    signedAuthToken: str | None = None
+    authToken: Any = None
+    authTokenExpiredError: Any = None
+    outcome: str | None = None
+    _verdict: Verdict | None = None
+    _listeners: tuple[Callable[[Verdict], object], ...] = ()
+    _question: Question | None = None
+
+    def __init__(self, type: str, socket: AGServerSocket | None = None, data: Any = None) -> None:
         self.type = type
         self.socket = socket
-        self.request = request if socket is None else socket.request
         self.data = data
-        self.receiver = receiver
-        self.procedure = procedure
-        self.channel = channel
-        self.signedAuthToken = signedAuthToken
-        self.authToken = authToken
-        self.authTokenExpiredError: Any = None
-        self.outcome: str | None = None
-        self._verdict: Verdict | None = None
-        self._listeners: tuple[Callable[[Verdict], object], ...] = ()
-        self._line: MiddlewareStream | None = None
-
-    def ask(
-        self,
-        line: MiddlewareStream,
-        asker: Asker,
-        emitter: AGServerSocket | None,
-        then: Callable[[Verdict], object],
-    ) -> None:
-        """
-        Ask the function of a line.
-
-        @param asker: gets to know when the function has returned from deciding.
-        @param emitter: what emits the error of a block; C{None} if it is the server.
-        @param then: what the asker then calls.
-        """
-        self._line = line
-        self._asker = asker
-        self._emitter = emitter
-        self._then = then
-        line.submit(self)
-
-    def tell(self) -> None:
-        """
-        The function has decided, and returned.
-        """
-        assert self._verdict is not None and self._line is not None
-        self._asker.actionDecided(self, self._line.lineName, self._verdict, self._emitter, self._then)
+        if socket is not None:
+            self.request = socket.request
 
     @property
     def promise(self) -> Deferred[Allowed]:
@@ -263,8 +193,9 @@ class AGAction:
         listeners, self._listeners = self._listeners, ()
         for listener in listeners:
             listener(verdict)
-        if self._line is not None:
-            self._line.decided(self)
+        question, self._question = self._question, None
+        if question is not None:
+            question.decided(verdict)
 
 
 class MiddlewareStream(WritableConsumableStream[AGAction]):
@@ -273,16 +204,17 @@ class MiddlewareStream(WritableConsumableStream[AGAction]):
 
     @ivar type: the line.
     @ivar lineName: the same, whatever becomes of C{type}.
+    @ivar undecided: those that the function has not decided on.
     """
 
-    __slots__ = ("lineName", "_function", "_hasEnded", "_undecided", "_unread")
+    __slots__ = ("lineName", "_function", "_hasEnded", "undecided", "_unread")
 
     def __init__(self, type: str, turns: Turns) -> None:
         super().__init__(turns)
         self.type = self.lineName = type
         self._function: MiddlewareFunction | None = None
         self._hasEnded = False
-        self._undecided: set[AGAction] = set()
+        self.undecided: set[AGAction] = set()
         self._unread: list[AGAction] = []
 
     def run(self, function: MiddlewareFunction) -> None:
@@ -296,14 +228,15 @@ class MiddlewareStream(WritableConsumableStream[AGAction]):
         self._hasEnded = False
         maybeDeferred(function, self).addBoth(self._ended, function)
 
-    def submit(self, action: AGAction) -> None:
+    def submit(self, action: AGAction, question: Question) -> None:
         """
-        L{Ask<AGAction.ask>} the function.
+        Ask the function, and let C{question} know what it decides.
         """
+        action._question = question
         if self._hasEnded:
             action.abandon(self.lineName)
             return
-        self._undecided.add(action)
+        self.undecided.add(action)
         if self.getConsumerCount():
             self.write(action)
         else:
@@ -320,14 +253,6 @@ class MiddlewareStream(WritableConsumableStream[AGAction]):
             consumer.write(action)
         return consumer
 
-    def decided(self, action: AGAction) -> None:
-        """
-        The function has decided.
-        """
-        self._undecided.discard(action)
-        # It is in the middle of allow() or block(): what follows from it comes when it has returned.
-        self.turns.wake(action.tell)
-
     def _ended(self, result: Any, function: MiddlewareFunction) -> None:
         if isinstance(result, Failure):
             log.failure("The {line} middleware function has failed.", result, line=self.type)
@@ -335,8 +260,65 @@ class MiddlewareStream(WritableConsumableStream[AGAction]):
             return
         self._hasEnded = True
         # Nobody is left to decide on what it has not decided on.
-        for action in list(self._undecided):
+        for action in list(self.undecided):
             action.abandon(self.lineName)
+
+
+class Question(Pending):
+    """
+    An action that waits for a function to decide on it, and what follows from that.
+    """
+
+    __slots__ = ("_action", "_line", "_server", "_emitter", "_follow", "_verdict")
+
+    def __init__(
+        self,
+        action: AGAction,
+        line: MiddlewareStream,
+        server: AGServer,
+        emitter: AGServerSocket | None,
+        follow: Callable[[Verdict], Waiting],
+    ) -> None:
+        """
+        @param emitter: what emits the error of a block; C{None} if it is the server.
+        @param follow: called with what becomes of the action.
+        """
+        # As of every L{Pending}, without the call: there is one of this for each message and each delivery.
+        self._isDone = False
+        self._result = self._then = None
+        self._action = action
+        self._line = line
+        self._server = server
+        self._emitter = emitter
+        self._follow = follow
+        line.submit(action, self)
+
+    def decided(self, verdict: Verdict) -> None:
+        """
+        The function has decided.
+        """
+        self._verdict = verdict
+        line = self._line
+        line.undecided.discard(self._action)
+        # It is in the middle of allow() or block(): what follows from it comes when it has returned.
+        line.turns.wake(self._goOn)
+
+    def _goOn(self) -> None:
+        """
+        The function has returned: let happen what follows, and then what waits for that.
+        """
+        verdict = self._verdict
+        try:
+            if isinstance(verdict, Blocked):
+                verdict = self._server.tellOfBlock(self._action, self._line.lineName, verdict, self._emitter)
+            waiting = self._follow(verdict)
+        except Exception:
+            self.finish(Failure())
+            return
+        if waiting is None:
+            self.finish()
+        else:
+            waiting.addBoth(self.finish)
 
 
 def clientError(action: AGAction, line: str, error: Any) -> Any:

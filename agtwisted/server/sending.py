@@ -14,7 +14,7 @@ from agtwisted.protocol.statuses import SLOW_CONSUMER, SLOW_CONSUMER_REASON
 from agtwisted.server.middleware import OUTBOUND, AGAction, Blocked, Verdict
 from agtwisted.server.receiving import ReceivingSocket
 from agtwisted.sockets.socket import CLOSED, OPEN
-from agtwisted.sockets.waiting import Pending, Waiting
+from agtwisted.sockets.waiting import Waiting
 from agtwisted.sockets.wheel import Timer
 from agtwisted.sparinglog import SparingLogger
 
@@ -55,8 +55,13 @@ class SendingSocket(ReceivingSocket):
         """
         if self.state != OPEN or self._isOutputClosed:
             return
-        if self._outbound.isWaiting or OUTBOUND in self.server.middleware:
-            self._inOrder(self._processPublication, publication)
+        if self._outbound.isWaiting:
+            self._outbound.run(partial(self._processPublication, publication))
+        elif OUTBOUND in self.server.middleware:
+            waiting = self._processPublication(publication)
+            if waiting is not None:
+                self.sendsNotDirectly()
+                self._outbound.waitFor(waiting)
         else:
             self._sendPublication(publication)
 
@@ -67,14 +72,13 @@ class SendingSocket(ReceivingSocket):
             self._sendPublication(publication)
             return None
         # Other recipients have the same data: what middleware does to it must reach nobody else.
-        own = ownCopy(publication.data)
-        action = AGAction(AGAction.PUBLISH_OUT, self._whole, channel=publication.channel, data=own)
-        done = Pending()
-        decided = partial(self._publicationDecided, publication, own, done)
-        self.server.askMiddleware(self.middlewareOutboundStream, action, self._whole, decided)
-        return done.rest()
+        own, whole = ownCopy(publication.data), self._whole
+        action = AGAction(AGAction.PUBLISH_OUT, whole, own)
+        action.channel = publication.channel
+        decided = partial(self._publicationDecided, publication, own)
+        return self.server.askMiddleware(self._middlewareStream(OUTBOUND), action, whole, decided)
 
-    def _publicationDecided(self, publication: Publication, own: object, done: Pending, verdict: Verdict) -> None:
+    def _publicationDecided(self, publication: Publication, own: object, verdict: Verdict) -> None:
         if not isinstance(verdict, Blocked) and self.state == OPEN and not self._isOutputKilled:
             # What cannot be changed and was not replaced is what it was: the frame that others get will do.
             isSame = verdict.data is NO_DATA and own is publication.data
@@ -85,7 +89,6 @@ class SendingSocket(ReceivingSocket):
                 if verdict.data is not NO_DATA or publication.hasData:
                     data["data"] = own if verdict.data is NO_DATA else verdict.data
                 super()._processTransmit("#publish", data, None)
-        done.finish()
 
     def _sendPublication(self, publication: Publication) -> None:
         """
@@ -105,21 +108,17 @@ class SendingSocket(ReceivingSocket):
         packet = dict(data) if isinstance(data, dict) else {}
         if "data" in packet:
             packet["data"] = ownCopy(packet["data"])
-        action = AGAction(AGAction.PUBLISH_OUT, self._whole, channel=packet.get("channel"), data=packet.get("data"))
-        done = Pending()
-        decided = partial(self._transmissionDecided, packet, cached, done)
-        self.server.askMiddleware(self.middlewareOutboundStream, action, self._whole, decided)
-        return done.rest()
+        action = AGAction(AGAction.PUBLISH_OUT, self._whole, packet.get("data"))
+        action.channel = packet.get("channel")
+        decided = partial(self._transmissionDecided, packet, cached)
+        return self.server.askMiddleware(self._middlewareStream(OUTBOUND), action, self._whole, decided)
 
-    def _transmissionDecided(
-        self, packet: dict[str, Any], cached: str | bytes | None, done: Pending, verdict: Verdict
-    ) -> None:
+    def _transmissionDecided(self, packet: dict[str, Any], cached: str | bytes | None, verdict: Verdict) -> None:
         if not isinstance(verdict, Blocked) and self.state == OPEN:
             useCache = isinstance(verdict.options, dict) and verdict.options.get("useCache")
             if verdict.data is not NO_DATA:
                 packet["data"] = verdict.data
             super()._processTransmit("#publish", packet, cached if useCache else None)
-        done.finish()
 
     def mayWait(self, waitingBytes: int) -> bool:
         """

@@ -38,6 +38,7 @@ from agtwisted.server.middleware import (
     Blocked,
     MiddlewareFunction,
     MiddlewareStream,
+    Question,
     Verdict,
     clientError,
 )
@@ -50,6 +51,7 @@ from agtwisted.server.tokenexpiry import expiryFor
 from agtwisted.sockets.flow import lowWaterOf
 from agtwisted.sockets.punctual import Timers, timersOf
 from agtwisted.sockets.socket import CLOSED
+from agtwisted.sockets.waiting import Waiting
 from agtwisted.sockets.wheel import Wheel
 from agtwisted.streams.emitter import AsyncStreamEmitter
 from agtwisted.streams.turns import Turns
@@ -438,13 +440,13 @@ class AGServer(AsyncStreamEmitter):
         """
         passed: Deferred[Allowed] = Deferred()
 
-        def decided(verdict: Verdict) -> None:
+        def follow(verdict: Verdict) -> None:
             if isinstance(verdict, Blocked):
                 passed.errback(verdict)
             else:
                 passed.callback(verdict)
 
-        self.askMiddleware(stream, action, socket, decided)
+        self.askMiddleware(stream, action, socket, follow)
         return passed
 
     def askMiddleware(
@@ -452,43 +454,38 @@ class AGServer(AsyncStreamEmitter):
         stream: MiddlewareStream,
         action: AGAction,
         socket: AGServerSocket | None,
-        decided: Callable[[Verdict], object],
-    ) -> None:
+        follow: Callable[[Verdict], Waiting],
+    ) -> Waiting:
         """
         As L{pass_}, without a Deferred.
 
-        @param decided: called with what becomes of the action.
+        @param follow: called with what becomes of the action; returns what is then to be waited for.
+        @return: what to wait for; C{None} if nothing.
         """
         function = self.middleware.get(stream.lineName)
         if function is None:
-            decided(Allowed())
-            return
+            return follow(Allowed())
         stream.run(function)
-        action.ask(stream, self, socket, decided)
+        return Question(action, stream, self, socket, follow)
 
-    def actionDecided(
-        self,
-        action: AGAction,
-        line: str,
-        verdict: Verdict,
-        socket: AGServerSocket | None,
-        decided: Callable[[Verdict], object],
-    ) -> None:
+    def tellOfBlock(
+        self, action: AGAction, line: str, blocked: Blocked, socket: AGServerSocket | None
+    ) -> Blocked:
         """
-        A function has decided, and returned: say what is to be said of a block, and let go on who has asked.
+        A function has blocked an action: say what is to be said of it.
+
+        @return: the block with the error that the client gets.
         """
-        if isinstance(verdict, Blocked):
-            error = clientError(action, line, verdict.error)
-            # That the functions of a closed socket end is the way of things.
-            isOver = isinstance(verdict, Abandoned) and action.socket is not None and action.socket.state == CLOSED
-            if self.middlewareEmitFailures and not isOver:
-                emitted = error if verdict.error is None else verdict.error
-                if socket is not None:
-                    socket.emitError(emitted)
-                else:
-                    self.emitWarning(emitted)
-            verdict = type(verdict)(error)
-        decided(verdict)
+        error = clientError(action, line, blocked.error)
+        # That the functions of a closed socket end is the way of things.
+        isOver = isinstance(blocked, Abandoned) and action.socket is not None and action.socket.state == CLOSED
+        if self.middlewareEmitFailures and not isOver:
+            emitted = error if blocked.error is None else blocked.error
+            if socket is not None:
+                socket.emitError(emitted)
+            else:
+                self.emitWarning(emitted)
+        return type(blocked)(error)
 
     # ---- where it can be listened with
 
@@ -523,7 +520,9 @@ class AGServer(AsyncStreamEmitter):
             stream = MiddlewareStream(HANDSHAKE, self.turns)
             request.extra[self.SYMBOL_MIDDLEWARE_HANDSHAKE_STREAM] = stream
             try:
-                await self.pass_(stream, AGAction(AGAction.HANDSHAKE_WS, request=request))
+                action = AGAction(AGAction.HANDSHAKE_WS)
+                action.request = request
+                await self.pass_(stream, action)
             except Blocked as blocked:
                 stream.close()
                 raise HandshakeDenied(401, str(blocked.error)) from None

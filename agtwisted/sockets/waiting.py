@@ -19,7 +19,6 @@ from agtwisted.sparinglog import SparingLogger
 log = SparingLogger()
 
 
-
 class Pending:
     """
     A decision, such as that of middleware, that something waits for: as much of a Deferred as it takes for one to wait.
@@ -53,12 +52,6 @@ class Pending:
             then(self._result)
         else:
             self._then = then
-
-    def rest(self) -> Pending | None:
-        """
-        @return: C{None} if all went well already, else this.
-        """
-        return None if self._isDone and not isinstance(self._result, Failure) else self
 
     def __await__(self) -> Generator[Any, None, object]:
         done: Deferred[object] = Deferred()

@@ -4,11 +4,15 @@ Tests of L{agtwisted.server.middleware}.
 
 from __future__ import annotations
 
+import gc
+from dataclasses import replace
 from typing import Any
+from weakref import ref
 
 from twisted.internet.defer import Deferred
 
 from agtwisted.errors import InvalidActionError, SilentMiddlewareBlockedError
+from agtwisted.server import inbound
 from agtwisted.server.middleware import AGAction, Allowed, Blocked, MiddlewareStream
 from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.testing import connect
@@ -94,6 +98,69 @@ class MiddlewareTestCase(ServerTestCase):
         Decide on actions by a plain function.
         """
         self.server.setMiddleware(line, decider(function, *types))
+
+
+class QuestionTests(MiddlewareTestCase):
+    """
+    What follows from a decision.
+    """
+
+    def test_whenReturned(self) -> None:
+        """
+        It comes when the function has returned from C{allow} and waits for the next action, not in the middle of it.
+        """
+        client, socket = self.connect()
+        subscribed = []
+
+        def decide(action: AGAction) -> None:
+            action.allow()
+            subscribed.append(socket.isSubscribed("c"))
+
+        self.decide("inbound", decide)
+        client.subscribe("c")
+        self.assertEqual((subscribed, socket.isSubscribed("c")), ([False], True))
+
+    def test_forgotten(self) -> None:
+        """
+        An action that was decided on is kept by nobody.
+        """
+
+        class Note:
+            pass
+
+        notes = []
+
+        def decide(action: Any) -> None:
+            action.note = Note()
+            notes.append(ref(action.note))
+            action.allow()
+
+        client, _ = self.connect()
+        self.decide("inbound", decide)
+        gc.disable()
+        self.addCleanup(gc.enable)
+        client.transmit("x")
+        client.invoke("y")
+        # The function's loop has the last one until the next comes.
+        self.assertEqual([note() is None for note in notes], [True, False])
+
+    def test_fails(self) -> None:
+        """
+        If that fails, it is logged, and what comes behind it goes on all the same.
+        """
+        client, socket = self.connect()
+        received = self.values(socket.receiver("x"))
+        self.decide("inbound", lambda action: action.allow())
+
+        def fail(socket: Any, call: Any) -> None:
+            raise ZeroDivisionError
+
+        self.patch(inbound, "APPLICATION", replace(inbound.APPLICATION, effect=fail))
+        client.transmit("x", 1)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.patch(inbound, "APPLICATION", replace(inbound.APPLICATION, effect=lambda socket, call: None))
+        client.transmit("x", 2)
+        self.assertEqual(received, [2])
 
 
 class InboundTests(MiddlewareTestCase):

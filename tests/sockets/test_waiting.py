@@ -57,15 +57,6 @@ class PendingTests(SynchronousTestCase):
                     pending.addBoth(results.append)
                 self.assertEqual(results, [result])
 
-    def test_rest(self) -> None:
-        """
-        Once all has gone well, nothing is left to wait for.
-        """
-        ended, failed, open_ = Pending(), Pending(), Pending()
-        ended.finish()
-        failed.finish(Failure(KeyError()))
-        self.assertEqual([each.rest() for each in (ended, failed, open_)], [None, failed, open_])
-
     def test_await(self) -> None:
         """
         A coroutine waits for it, and gets to know what went wrong.
