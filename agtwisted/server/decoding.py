@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from agtwisted.errors import InvalidMessageError
+from agtwisted.errors import InvalidArgumentsError, InvalidMessageError
 from agtwisted.protocol.depth import TooComplex
 from agtwisted.protocol.dialects import Dialect
 from agtwisted.protocol.nodata import NO_DATA
@@ -82,6 +82,10 @@ class DecodingSocket(MiddlewareSocket):
             return None
         message = verdict.data
         if message is not NO_DATA:
+            if not isinstance(message, (str, bytes, bytearray, memoryview)):
+                kind = type(message).__name__
+                self.emitError(InvalidArgumentsError(f"A message can be replaced by text or bytes, not by {kind}"))
+                return None
             isBinary = not isinstance(message, str)
             payload = message.encode("utf-8", "replace") if isinstance(message, str) else bytes(message)
         try:

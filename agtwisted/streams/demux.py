@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Generic, TypeVar
 
 from agtwisted.streams.stream import ConsumableStream, Consumer, ConsumerStats, WritableConsumableStream
@@ -47,16 +46,17 @@ class StreamDemux(Generic[T]):
 
     @ivar streams: the streams that are being consumed, by name. Walk through a copy: the garbage collector may find an
         abandoned loop at any moment, and with it the last consumer of a stream goes.
+    @ivar turns: where consumers are woken.
     """
 
-    __slots__ = ("streams", "_turns", "_lastConsumerId")
+    __slots__ = ("streams", "turns", "_lastConsumerId")
 
     def __init__(self, turns: Turns | None = None) -> None:
         """
         @param turns: where consumers are woken; by default those of the installed reactor.
         """
         self.streams: dict[str, WritableConsumableStream[T]] = {}
-        self._turns = turns or defaultTurns()
+        self.turns = turns or defaultTurns()
         self._lastConsumerId = 0
 
     def generateConsumerId(self) -> int:
@@ -149,9 +149,7 @@ class StreamDemux(Generic[T]):
         """
         stream = self.streams.get(streamName)
         if stream is None:
-            stream = self.streams[streamName] = WritableConsumableStream(
-                self._turns, self.generateConsumerId, partial(self._consumerRemoved, streamName)
-            )
+            stream = self.streams[streamName] = _NamedStream(self, streamName)
         return stream.createConsumer(timeout)
 
     # ---- what is known of the consumers
@@ -231,7 +229,39 @@ class StreamDemux(Generic[T]):
         # Consumers are numbered across the demux, so there is one such stream at most.
         return (stream for stream in list(self.streams.values()) if stream.hasConsumer(consumerId))
 
-    def _consumerRemoved(self, streamName: str, consumerId: int) -> None:
+    def consumerRemoved(self, streamName: str) -> None:
+        """
+        A consumer has left that stream.
+        """
         stream = self.streams.get(streamName)
         if stream is not None and not stream.getConsumerCount():
             del self.streams[streamName]
+
+
+class _NamedStream(WritableConsumableStream[T]):
+    """
+    A stream of a demux.
+    """
+
+    __slots__ = ("_demux", "_name")
+
+    def __init__(self, demux: StreamDemux[T], name: str) -> None:
+        super().__init__(demux.turns)
+        self._demux = demux
+        self._name = name
+
+    def createConsumer(self, timeout: float | None = None) -> Consumer[T]:
+        """
+        @return: a consumer that buffers from now on, with a number of the demux.
+        """
+        return Consumer(self, self._demux.generateConsumerId(), timeout)
+
+    def removeConsumer(self, consumerId: int) -> bool:
+        """
+        Let a consumer go; the stream goes with the last one.
+
+        @return: whether it was there.
+        """
+        found = super().removeConsumer(consumerId)
+        self._demux.consumerRemoved(self._name)
+        return found

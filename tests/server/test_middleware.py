@@ -516,6 +516,20 @@ class RawTests(MiddlewareTestCase):
         client.send("a", "b", "c")
         self.assertEqual(received, [1, 2, 3])
 
+    def test_replacedByNoMessage(self) -> None:
+        """
+        By anything else it cannot: the application is told, and what comes behind it goes on.
+        """
+        client, socket = self.connect()
+        received, errors = self.values(socket.receiver("x")), self.record(socket, "error")
+        verdicts: Any = iter((5, {"event": "x"}, None, '{"event":"x","data":1}'))
+        self.decide("inboundRaw", lambda action: action.allow(data=next(verdicts)))
+        client.send("a", "b", "c", "d")
+        self.assertEqual((received, client.closeCode), ([1], None))
+        messages = [event.error.message for _, event in errors]
+        expected = "A message can be replaced by text or bytes, not by"
+        self.assertEqual(messages, [f"{expected} int", f"{expected} dict", f"{expected} NoneType"])
+
     def test_replacedByPacketThatWaits(self) -> None:
         """
         Raw and inbound middleware together: the message counts as being processed until both have decided.
