@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -78,6 +79,16 @@ class Abandoned(Blocked):
 Verdict = Allowed | Blocked
 
 
+def fire(deferred: Deferred[Allowed], verdict: Verdict) -> None:
+    """
+    Let C{deferred} fire with what becomes of an action: it fails if that was blocked.
+    """
+    if isinstance(verdict, Blocked):
+        deferred.errback(verdict)
+    else:
+        deferred.callback(verdict)
+
+
 class AGAction:
     """
     Something that a client wants, or that the server is about to send to it.
@@ -133,14 +144,7 @@ class AGAction:
         Fires with L{Allowed} or fails with L{Blocked}; a new Deferred each time.
         """
         promise: Deferred[Allowed] = Deferred()
-
-        def decided(verdict: Verdict) -> None:
-            if isinstance(verdict, Blocked):
-                promise.errback(verdict)
-            else:
-                promise.callback(verdict)
-
-        self.whenDecided(decided)
+        self.whenDecided(partial(fire, promise))
         return promise
 
     def whenDecided(self, listener: Callable[[Verdict], object]) -> None:
@@ -195,7 +199,7 @@ class AGAction:
             listener(verdict)
         question, self._question = self._question, None
         if question is not None:
-            question.decided(verdict)
+            question.decided()
 
 
 class MiddlewareStream(WritableConsumableStream[AGAction]):
@@ -269,7 +273,7 @@ class Question(Pending):
     An action that waits for a function to decide on it, and what follows from that.
     """
 
-    __slots__ = ("_action", "_line", "_server", "_emitter", "_follow", "_verdict")
+    __slots__ = ("_action", "_line", "_server", "_emitter", "_follow")
 
     def __init__(
         self,
@@ -293,11 +297,10 @@ class Question(Pending):
         self._follow = follow
         line.submit(action, self)
 
-    def decided(self, verdict: Verdict) -> None:
+    def decided(self) -> None:
         """
         The function has decided.
         """
-        self._verdict = verdict
         line = self._line
         line.undecided.discard(self._action)
         # It is in the middle of allow() or block(): what follows from it comes when it has returned.
@@ -307,7 +310,7 @@ class Question(Pending):
         """
         The function has returned: let happen what follows, and then what waits for that.
         """
-        verdict = self._verdict
+        verdict: Any = self._action._verdict
         try:
             if isinstance(verdict, Blocked):
                 verdict = self._server.tellOfBlock(self._action, self._line.lineName, verdict, self._emitter)

@@ -230,6 +230,7 @@ class ReceivingSocket(DecodingSocket):
         if demux is None or (stream := demux.streams.get(event)) is None:
             return False
         if stream is not self._woken:
+            # (Where there is middleware it never is.)
             if event in RULES or INBOUND in server.middleware:
                 return False
             self._wakeBefore(stream)

@@ -44,6 +44,7 @@ class SendingSocket(ReceivingSocket):
         """
         The connection has opened; or middleware, or another codec, has come or gone.
         """
+        # The stream of the last packet has no claim to the next any more: it is to be looked again at what comes between.
         self.hasWoken()
         self._takesDirectly = self.state == OPEN and self._mayTakeDirectly and self.server.takesDirectly
         isDirect = self._sendsDirectly and self._publishLine not in self.server.middleware
@@ -55,13 +56,8 @@ class SendingSocket(ReceivingSocket):
         """
         if self.state != OPEN or self._isOutputClosed:
             return
-        if self._outbound.isWaiting:
-            self._outbound.run(partial(self._processPublication, publication))
-        elif OUTBOUND in self.server.middleware:
-            waiting = self._processPublication(publication)
-            if waiting is not None:
-                self.sendsNotDirectly()
-                self._outbound.waitFor(waiting)
+        if self._outbound.isWaiting or OUTBOUND in self.server.middleware:
+            self._inOrder(self._processPublication, publication)
         else:
             self._sendPublication(publication)
 

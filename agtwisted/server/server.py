@@ -10,6 +10,7 @@ import os
 import secrets
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -41,6 +42,7 @@ from agtwisted.server.middleware import (
     Question,
     Verdict,
     clientError,
+    fire,
 )
 from agtwisted.server.pacing import CLEANING, PATIENCE, Pacer
 from agtwisted.server.serversocket import AGServerSocket
@@ -439,14 +441,7 @@ class AGServer(AsyncStreamEmitter):
         @return: fires with how it goes on; fails with L{Blocked}, with the error that the client gets.
         """
         passed: Deferred[Allowed] = Deferred()
-
-        def follow(verdict: Verdict) -> None:
-            if isinstance(verdict, Blocked):
-                passed.errback(verdict)
-            else:
-                passed.callback(verdict)
-
-        self.askMiddleware(stream, action, socket, follow)
+        self.askMiddleware(stream, action, socket, partial(fire, passed))
         return passed
 
     def askMiddleware(
@@ -459,6 +454,7 @@ class AGServer(AsyncStreamEmitter):
         """
         As L{pass_}, without a Deferred.
 
+        @param socket: see L{pass_}.
         @param follow: called with what becomes of the action; returns what is then to be waited for.
         @return: what to wait for; C{None} if nothing.
         """
@@ -468,12 +464,11 @@ class AGServer(AsyncStreamEmitter):
         stream.run(function)
         return Question(action, stream, self, socket, follow)
 
-    def tellOfBlock(
-        self, action: AGAction, line: str, blocked: Blocked, socket: AGServerSocket | None
-    ) -> Blocked:
+    def tellOfBlock(self, action: AGAction, line: str, blocked: Blocked, socket: AGServerSocket | None) -> Blocked:
         """
         A function has blocked an action: say what is to be said of it.
 
+        @param socket: what emits the error; C{None} for a warning of the server's.
         @return: the block with the error that the client gets.
         """
         error = clientError(action, line, blocked.error)

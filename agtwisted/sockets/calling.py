@@ -4,6 +4,7 @@ What goes out of a connection by the name of an event: C{transmit}, and C{invoke
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -90,12 +91,18 @@ class CallingSocket(OutboundSocket):
         return answered
 
     def _transmit(self, event: str, data: object, cached: str | bytes | None = None) -> None:
+        self._inOrder(self._processTransmit, event, data, cached)
+
+    def _inOrder(self, step: Callable[..., Waiting], *arguments: Any) -> None:
+        """
+        Let something that sends take its turn.
+        """
         if self._isOutputClosed:
             return
         if self._outbound.isWaiting:
-            self._outbound.run(partial(self._processTransmit, event, data, cached))
+            self._outbound.run(partial(step, *arguments))
             return
-        waiting = self._processTransmit(event, data, cached)
+        waiting = step(*arguments)
         if waiting is not None:
             self.sendsNotDirectly()
             self._outbound.waitFor(waiting)

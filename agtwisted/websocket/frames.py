@@ -246,9 +246,9 @@ class FrameProtocol(WebSocketServerProtocol):
             data = self._takeFrames(data)
         if data:
             self._dataReceived(data)
-        self._mayBeUsual()
+        self._setUsualLength()
 
-    def _mayBeUsual(self) -> None:
+    def _setUsualLength(self) -> None:
         """
         Take what comes next as a usual frame, if it is one and nothing is in its way.
         """

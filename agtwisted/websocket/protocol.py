@@ -69,7 +69,7 @@ class AGServerProtocol(UpgradingProtocol):
         self._isNew = True
         self._readSize = READ_SHORT
         self._receiver = self.factory.agServer.socketOpened(self)
-        self._mayBeUsual()
+        self._setUsualLength()
 
     def handshakeCompleted(self) -> None:
         """

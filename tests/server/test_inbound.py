@@ -143,7 +143,6 @@ class ApplicationEventTests(ServerTestCase):
         self.assertEqual(received, [1, 2])
         self.assertEqual(socket.getInboundBackpressure(), 0)
 
-
     def test_heardBeforeTheNext(self) -> None:
         """
         Who hears of something that a client has sent runs before its next packet is processed, were both there in one
