@@ -9,7 +9,6 @@ What a process that does nothing but serve may change in itself. C{twistd agserv
     are dispatched without the context, the end of the turn comes when the events of one poll have been dispatched, and
     the next poll follows at once if nothing else is due. Connections whose peers are gone come last (L{agtwisted.hangups}),
     and when there is too much to hear, those who have just been heard come first (L{agtwisted.crowds}).
-    When there is much to write, a turn polls more than once: publications that come together then leave together.
 """
 
 from __future__ import annotations
@@ -129,10 +128,6 @@ def useLeanPolling(reactor: IReactorTime, turns: Turns) -> bool:
 
 #: Events that are dispatched in one turn, so that the turn ends soon and with it what it has to send goes out.
 _EVENTS_A_TURN = 256
-#: With so many connections to write to, a poll costs little beside that; and what it finds often goes to the same ones.
-_MUCH_TO_WRITE = 32
-#: How often a turn looks whether more has come.
-_LOOKS_A_TURN = 4
 
 
 class _LeanPolling:
@@ -158,11 +153,11 @@ class _LeanPolling:
 
         @param timeout: seconds to wait for the first events; C{None} for ever.
         """
-        wait: float | None = 0 if self._hangUps.waiting else -1 if timeout is None else timeout
+        wait: float | None = 0 if self._isBusy() else -1 if timeout is None else timeout
         while wait is not None:
             events = self._poll(wait, _EVENTS_A_TURN)
             self._turn(events)
-            wait = self._timeToWait() if events else None
+            wait = self._timeToWait() if events or self._turns.deliveries else None
 
     def _turn(self, events: list[tuple[int, int]]) -> None:
         turns = self._turns
@@ -174,11 +169,6 @@ class _LeanPolling:
         else:
             self._dispatchAll(events, gone)
         self._calm = max(0, self._calm - isFull)
-        looks = 0
-        while not isFull and len(turns.outboxes) > _MUCH_TO_WRITE and looks < _LOOKS_A_TURN:
-            more = self._poll(0, _EVENTS_A_TURN)
-            self._dispatchAll(more, gone)
-            looks = looks + 1 if more else _LOOKS_A_TURN
         if gone or self._hangUps.waiting:
             self._hangUps.deal(gone, isFull)
         turns.end()
@@ -253,4 +243,10 @@ class _LeanPolling:
         left: float = pending[0].time - reactor.seconds() if pending else -1
         if pending and left <= 0:
             return None
-        return 0 if self._hangUps.waiting else left
+        return 0 if self._isBusy() else left
+
+    def _isBusy(self) -> bool:
+        """
+        @return: whether something is left for the next turn.
+        """
+        return bool(self._hangUps.waiting or self._turns.deliveries)

@@ -29,7 +29,7 @@ from agtwisted.process import (
     useLeanPolling,
     useMonotonicClock,
 )
-from agtwisted.streams.turns import Turns
+from agtwisted.streams.turns import LEAN_PORTION, Turns
 
 
 class Receiver:
@@ -167,45 +167,50 @@ class LeanPollingTests(SynchronousTestCase):
         self.reactor.doIteration(0)
         self.assertEqual(self.protocol.received, [])
 
-    def gathered(self, connections: int, *messages: bytes) -> list[list[bytes]]:
+    def deliveries(self, count: int) -> list[str]:
         """
-        Let the peer say more whenever it is heard, while each time so many connections get something to write.
+        Let the peer say something, whereupon so many connections get publications, and something else.
 
-        @return: what was heard before each end of a turn, in three turns.
+        @return: what happens, from now on.
         """
-        heard: list[bytes] = []
-        turns: list[list[bytes]] = []
-
-        # Nothing is written here.
-        outbox = SimpleNamespace(flushAll=lambda outboxes: None)
-        remaining = list(messages[1:])
+        happened: list[str] = []
+        outbox = SimpleNamespace(flushAll=lambda outboxes: happened.append(f"{len(outboxes)} publications"))
 
         def received(data: bytes) -> None:
-            heard.append(data)
-            if remaining:
-                self.far.send(remaining.pop(0))
-            self.turns.outboxes.extend([outbox] * connections)
+            happened.append(data.decode())
+            if data == b"1":
+                self.far.send(b"2")
+                self.turns.deliveries.extend([outbox] * count)
 
         self.protocol.dataReceived = received  # type: ignore[method-assign]
-        self.far.send(messages[0])
-        for _ in range(3):
-            self.reactor.doIteration(0)
-            turns.append(heard[:])
-            heard.clear()
-        return turns
+        self.far.send(b"1")
+        return happened
 
-    def test_gathers(self) -> None:
+    def test_deliveriesWait(self) -> None:
         """
-        When there is much to write, the turn looks a few times whether more has come; else it ends.
+        As long as publications wait to be sent, no poll waits for events; but it looks for them.
         """
-        messages = [b"1", b"2", b"3", b"4", b"5", b"6", b"7"]
-        self.assertEqual(self.gathered(100, *messages), [messages[:5], messages[5:], []])
+        self.patch(self.reactor, "seconds", lambda: 0.0)
+        started = time.monotonic()
+        happened, portion = self.deliveries(3 * LEAN_PORTION), f"{LEAN_PORTION} publications"
+        for expected in (["1", portion], ["1", portion, "2", portion], ["1", portion, "2", portion, portion]):
+            self.reactor.doIteration(60)
+            self.assertEqual(happened, expected)
+        self.reactor.doIteration(0.05)
+        self.assertTrue(0.04 < time.monotonic() - started < 50)
 
-    def test_littleToWrite(self) -> None:
+    def test_deliveriesFollow(self) -> None:
         """
-        Where there is little to write, each turn ends at once.
+        As long as the reactor has nothing else to do, they all leave before the next event is waited for, and no longer.
         """
-        self.assertEqual(self.gathered(1, b"1", b"2", b"3"), [[b"1"], [b"2"], [b"3"]])
+        self.reactor.running = True
+        self.reactor.callLater(0.05, list)
+        self.reactor.runUntilCurrent()
+        happened, portion = self.deliveries(3 * LEAN_PORTION), f"{LEAN_PORTION} publications"
+        started = time.monotonic()
+        self.reactor.doIteration(60)
+        self.assertEqual((happened[:3], happened.count(portion)), (["1", portion, "2"], 3))
+        self.assertTrue(0.04 < time.monotonic() - started < 50)
 
     def test_writes(self) -> None:
         """

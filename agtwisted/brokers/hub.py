@@ -2,9 +2,9 @@
 The fan-out within one process.
 
 A publication goes to all subscribers of its channel at once, as long as no more than L{SLICE} deliveries come together
-in one turn of the reactor. What is beyond that waits for the next turns, a slice in each, so that a publication to ten
-thousand subscribers holds nobody else up. Where sending takes so long that a slice would last longer than L{TIME}, slices
-are smaller. Within a channel the order is kept.
+in one turn of the reactor, and no more wait to be sent. What is beyond that waits for the next turns, a slice in each, so
+that a publication to ten thousand subscribers holds nobody else up. Where it takes so long to hand publications out that a
+slice would last longer than L{TIME}, slices are smaller. Within a channel the order is kept.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = SparingLogger()
 #: Deliveries that come together in one turn at most, and that one has room for in any case.
 SLICE = 1024
 LEAST = 128
-#: Seconds that a turn's deliveries may take, with sending them.
+#: Seconds that a turn's deliveries may take.
 TIME = 0.012
 #: Deliveries of one channel before it is the next one's turn.
 _PIECE = 64
@@ -181,7 +181,7 @@ class Hub:
         subscribers = self._channels.get(channel)
         if subscribers is None:
             return None
-        if channel not in self._waiting and len(subscribers) <= self._left:
+        if channel not in self._waiting and len(subscribers) <= self._left and len(self._turns.deliveries) < SLICE:
             isFirst = self._left == self._room
             if isFirst:
                 self._began = self._turns.seconds()
@@ -210,11 +210,22 @@ class Hub:
 
     def _step(self) -> None:
         """
-        Deliver a slice, of each waiting channel in turn, and leave the rest for the next turns.
+        Deliver a slice, unless too many wait to be sent, and leave the rest for the next turns.
         """
-        self._began = self._turns.seconds()
+        if len(self._turns.deliveries) < SLICE:
+            self._deliverPieces()
+        self._isStepping = bool(self._waiting)
+        if self._isStepping:
+            self._turns.callLater(0, self._step)
+
+    def _deliverPieces(self) -> None:
+        """
+        Deliver a slice: a piece for each waiting channel in turn.
+        """
+        turns = self._turns
+        self._began = turns.seconds()
         self._left = self._room
-        while self._left > 0 and self._waiting and self._turns.seconds() - self._began < TIME:
+        while self._left > 0 and self._waiting and turns.seconds() - self._began < TIME:
             channel = next(iter(self._waiting))
             deliveries = self._waiting[channel]
             self._left -= self._deliverSlice(deliveries[0], min(self._left, _PIECE))
@@ -223,10 +234,7 @@ class Hub:
             del self._waiting[channel]
             if deliveries:
                 self._waiting[channel] = deliveries  # behind the others
-        self._turns.flush(self)
-        self._isStepping = bool(self._waiting)
-        if self._isStepping:
-            self._turns.callLater(0, self._step)
+        turns.flush(self)
 
     def _deliverSlice(self, delivery: _Delivery, count: int) -> int:
         publication = delivery.publication
@@ -250,7 +258,7 @@ def _handOut(publication: Publication, subscribers: Sequence[Subscriber]) -> Non
     for subscriber in subscribers:
         if subscriber.directOutbox is not None:
             try:
-                others = subscriber.directOutbox.sendToAll(publication.finished or publication.frame, subscribers)
+                others = subscriber.directOutbox.deliverToAll(publication.finished or publication.frame, subscribers)
             except Exception:
                 log.failure("A publication could not be sent.")
                 others = [each for each in subscribers if each.directOutbox is None]

@@ -94,9 +94,9 @@ class SendingSocket(ReceivingSocket):
         if (batching is not None and batching.isBuffering) or self._outboundPacketStream is not None:
             super()._processTransmit("#publish", publication.packet["data"], None)
         elif self._transport.isPlain:
-            self._outbox.append(publication.frame)
+            self._outbox.deliver(publication.frame)
         else:
-            self._outbox.append(self._transport.frame(*publication.message))
+            self._outbox.deliver(self._transport.frame(*publication.message))
 
     def _processTransmit(self, event: str, data: object, cached: str | bytes | None) -> Waiting:
         if event != "#publish" or not self.server.hasMiddleware(OUTBOUND):

@@ -165,6 +165,8 @@ class OutboundSocket(SocketStreams):
         outbox = self._outbox
         if outbox._first is not None:
             outbox._more.append(frame)
+            if outbox._isBehind:
+                outbox.comeForward()
         elif outbox.isPaused:
             outbox.append(frame)
         else:

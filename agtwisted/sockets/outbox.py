@@ -78,6 +78,7 @@ class Outbox:
         "send",
         "_first",
         "_more",
+        "_isBehind",
         "_transport",
         "_turns",
         "_sender",
@@ -90,6 +91,8 @@ class Outbox:
         # Most turns have one frame for a socket: it needs no list. While the peer does not read there is only the list.
         self._first: bytes | None = None
         self._more: list[bytes] = []
+        #: Whether it waits, or has waited, among those that have nothing but publications to send.
+        self._isBehind = False
         self.waitingBytes = 0
         self.sentCount = 0
         self.sentBytes = 0
@@ -116,6 +119,8 @@ class Outbox:
         """
         if self._first is not None:
             self._more.append(frame)
+            if self._isBehind:
+                self.comeForward()
         elif self.isPaused:
             waitingBytes = self.waitingBytes + len(frame)
             if self._sender.mayWait(waitingBytes):
@@ -128,14 +133,40 @@ class Outbox:
             if not turns.isDue:
                 turns.schedule()
 
-    def sendToAll(self, frame: bytes, recipients: Sequence[Recipient]) -> list[Recipient]:
+    def comeForward(self) -> None:
         """
-        Send one frame through the outboxes of many, with this turn's others: as L{append} for each.
+        What was appended to the publications that wait here is to leave with this turn's others, and they with it.
+        """
+        self._isBehind = False
+        turns = self._turns
+        turns.outboxes.append(self)
+        if not turns.isDue:
+            turns.schedule()
+
+    def deliver(self, frame: bytes) -> None:
+        """
+        Send a publication: behind what others have to send, and with other publications.
+        """
+        if self._first is not None:
+            self._more.append(frame)
+        elif self.isPaused:
+            self.append(frame)
+        else:
+            self._first = frame
+            self._isBehind = True
+            turns = self._turns
+            turns.deliveries.append(self)
+            if not turns.isDue:
+                turns.schedule()
+
+    def deliverToAll(self, frame: bytes, recipients: Sequence[Recipient]) -> list[Recipient]:
+        """
+        Send one publication through the outboxes of many: as L{deliver} for each.
 
         @return: those that have none.
         """
         turns, others = self._turns, []
-        waiting = turns.outboxes
+        waiting = turns.deliveries
         for recipient in recipients:
             outbox = recipient.directOutbox
             if outbox is None:
@@ -146,6 +177,7 @@ class Outbox:
                 outbox.append(frame)
             else:
                 outbox._first = frame
+                outbox._isBehind = True
                 waiting.append(outbox)
         if not turns.isDue:
             turns.schedule()
@@ -154,27 +186,30 @@ class Outbox:
     @staticmethod
     def flushAll(outboxes: list[Outbox]) -> None:
         """
-        Write what waits in many outboxes: as L{flush} for each, without the call where there is one frame for the kernel.
+        Write what waits in many outboxes: as L{flush} for each, without the calls where the kernel gets it.
         """
-        last, length = b"", 0
         for outbox in outboxes:
             try:
-                first, send = outbox._first, outbox.send
-                if first is None or send is None or outbox._more:
+                data, send, more = outbox._first, outbox.send, outbox._more
+                if more and data is not None:
+                    data = b"".join((data, *more))
+                if data is None or send is None or len(data) > _PORTION:
                     outbox.flush()
                     continue
                 outbox._first = None
-                if first is not last:
-                    last, length = first, len(first)
                 outbox.sentCount += 1
+                if more:
+                    outbox._more = []
+                    outbox.sentCount += len(more)
+                length = len(data)
                 outbox.sentBytes += length
                 try:
-                    sent = send(first)
+                    sent = send(data)
                 except OSError:
                     # Full, or broken: the transport finds out which, and deals with it.
                     sent = 0
                 if sent != length:
-                    outbox._transport.write(first[sent:])
+                    outbox._transport.write(data[sent:])
             except Exception:
                 # Its own affair: the others are to send theirs.
                 log.failure("What a connection had to send could not be sent.")

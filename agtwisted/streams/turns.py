@@ -7,6 +7,9 @@ something was written for them. What was sent meanwhile leaves in one write per 
 the answers of freshly woken consumers go with it.
 
 Both need just one delayed call for each turn in which anything happened at all.
+
+Publications leave last, and where there are many of them, a portion in each turn: whoever calls meanwhile is heard and
+answered in between, and whatever is published meanwhile leaves in one write with what still waits for the same connection.
 """
 
 from __future__ import annotations
@@ -24,6 +27,13 @@ log = SparingLogger()
 #: Rounds of wake-ups that wake further consumers in one turn, before everyone else gets a chance. Two consumers that
 #: keep waking each other would otherwise stop the reactor.
 MAXIMUM_ROUNDS = 1000
+
+#: Outboxes with publications that are flushed at least before others are heard again: where a turn is one lean poll, and
+#: where it is one of the reactor's own, which takes longer.
+LEAN_PORTION = 16
+PORTION = 32
+#: Of a long queue it is one part in so many.
+_PARTS = 32
 
 
 class Flushable(Protocol):
@@ -44,6 +54,7 @@ class Turns:
     @ivar wakeUps: the wake-ups that wait. Only L{wake}, and those who do the same with fewer steps, add to it.
     @ivar round: the number of the round of wake-ups that they will be: until it changes they have not run.
     @ivar outboxes: the outboxes that have something to send. What adds to it sees to L{isDue}, too.
+    @ivar deliveries: the outboxes that have nothing but publications to send, or had when they joined; likewise.
     @ivar flushes: what is to be flushed behind those; likewise with L{flush}.
     @ivar isPolled: whether turns begin and end with the reactor's polls, and nobody looks at a connection again that has
         been read in one.
@@ -55,6 +66,7 @@ class Turns:
         "round",
         "flushes",
         "outboxes",
+        "deliveries",
         "isDue",
         "isPolled",
         "_reactor",
@@ -62,6 +74,7 @@ class Turns:
         "_settling",
         "_call",
         "_isWaking",
+        "_stoppedAt",
     )
 
     def __init__(self, reactor: IReactorTime) -> None:
@@ -76,6 +89,9 @@ class Turns:
         self._settling: list[Callable[[], object]] = []
         self.flushes: list[Flushable] = []
         self.outboxes: list[Any] = []
+        self.deliveries: list[Any] = []
+        #: When the last portion of deliveries had left, if there were more.
+        self._stoppedAt: float | None = None
         self._call: IDelayedCall | None = None
         self.isDue = False
         self.isPolled = False
@@ -179,7 +195,7 @@ class Turns:
         """
         The turn that was begun has ended.
         """
-        if self.wakeUps or self.outboxes or self.flushes or self._settling:
+        if self.wakeUps or self.outboxes or self.deliveries or self.flushes or self._settling:
             self._turnEnded()
         else:
             self.isDue = self._call is not None
@@ -204,7 +220,9 @@ class Turns:
             self._runFlushes()
         finally:
             self.isDue = False
-        if self.wakeUps or self._settling or self.outboxes or self.flushes:
+        isMore = self.wakeUps or self._settling or self.outboxes or self.flushes
+        # (The reactor's next poll follows at once as long as there are deliveries.)
+        if isMore or (self.deliveries and not self.isPolled):
             self.schedule()
 
     def _runWakeUps(self) -> None:
@@ -223,12 +241,31 @@ class Turns:
         if outboxes:
             # One call for all: they are the way of everything that is sent.
             outboxes[0].flushAll(outboxes)
+        if self.deliveries:
+            self._deliver()
         flushes, self.flushes = self.flushes, []
         for each in flushes:
             try:
                 each.flush()
             except Exception:
                 log.failure("A job at the end of a reactor turn failed.")
+
+    def _deliver(self) -> None:
+        """
+        Let a portion of the deliveries leave; and more of them for as long as others have taken since the last.
+        """
+        seconds, deliveries = self._reactor.seconds, self.deliveries
+        count = max(LEAN_PORTION if self.isPolled else PORTION, len(deliveries) // _PARTS)
+        began = seconds()
+        deadline = began if self._stoppedAt is None else 2 * began - self._stoppedAt
+        self._stoppedAt = None
+        while deliveries:
+            portion = deliveries[:count]
+            del deliveries[:count]
+            portion[0].flushAll(portion)
+            if deliveries and (now := seconds()) >= deadline:
+                self._stoppedAt = now
+                return
 
     @staticmethod
     def _runAll(jobs: list[Callable[[], object]]) -> None:

@@ -111,7 +111,8 @@ class HubTests(SynchronousTestCase):
         """
         self.clock = Clock()
         self.wire = Wire(JSONCodec())
-        self.hub = Hub(lambda channel, data: Publication(channel, data, self.wire), Turns(self.clock))
+        self.turns = Turns(self.clock)
+        self.hub = Hub(lambda channel, data: Publication(channel, data, self.wire), self.turns)
 
     def publish(self, channel: str, data: object) -> Any:
         """
@@ -179,11 +180,11 @@ class HubTests(SynchronousTestCase):
         frames: list[bytes] = []
         direct, other = Reader("direct"), Reader("other")
 
-        def sendToAll(frame: bytes, recipients: Any) -> list[Any]:
+        def deliverToAll(frame: bytes, recipients: Any) -> list[Any]:
             frames.append(frame)
             return [each for each in recipients if each.directOutbox is None]
 
-        direct.directOutbox = SimpleNamespace(sendToAll=sendToAll)
+        direct.directOutbox = SimpleNamespace(deliverToAll=deliverToAll)
         for each in (direct, other):
             self.hub.subscribe(each, "news")
         self.publish("news", 1)
@@ -243,7 +244,7 @@ class HubTests(SynchronousTestCase):
     def test_slow(self) -> None:
         """
         Where deliveries take long, a turn has fewer of them, down to some that it always has; where they no longer do, it
-        has more again. What it takes to send them counts as well.
+        has more again.
         """
         many = self.readers(8 * SLICE)
         cost = [TIME / 512]
@@ -313,6 +314,26 @@ class HubTests(SynchronousTestCase):
         self.assertEqual([each is None for each in waiting], [True, True, False])
         self.clock.advance(0)
         self.assertEqual(readers[0].got, [0, 1, 2])
+        self.assertIsNone(self.publish("news", 3))
+
+    def test_manyWaitToBeSent(self) -> None:
+        """
+        While many deliveries have been handed out and not been sent, publications wait here: with them, others would wait
+        for as long. Nobody spins meanwhile.
+        """
+        readers = self.readers(2)
+        self.turns.isPolled = True  # the turns do not end by themselves
+        self.turns.deliveries = [SimpleNamespace(flushAll=lambda outboxes: None)] * (SLICE + 40)
+        first, second = self.publish("news", 1), self.publish("news", 2)
+        for _ in range(2):
+            self.turn()
+            self.assertEqual((readers[0].got, len(self.clock.getDelayedCalls())), ([], 1))
+            self.turns.begin()
+            self.turns.end()
+        self.turn()
+        self.assertEqual((readers[0].got, len(self.turns.deliveries) < SLICE), ([1, 2], True))
+        self.successResultOf(first)
+        self.successResultOf(second)
         self.assertIsNone(self.publish("news", 3))
 
     def turn(self) -> None:

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from agtwisted.sockets.outbox import Outbox
-from agtwisted.streams.turns import Turns
+from agtwisted.streams.turns import LEAN_PORTION, Turns
 
 
 def owners(outboxes: list[Outbox]) -> list[Any]:
@@ -151,27 +151,27 @@ class OutboxTests(SynchronousTestCase):
             made.append(transport.outbox)
         return made
 
-    def test_sendToAll(self) -> None:
+    def test_deliverToAll(self) -> None:
         """
-        A frame for many goes out as if it had been appended to each: in order behind and before others of the turn, into
-        what waits where the peer does not read, and before the end of the turn where somebody flushes.
+        A publication to many goes out as if it had been appended to each: in order behind and before others of the turn,
+        into what waits where the peer does not read, and before the end of the turn where somebody flushes.
         """
         idle, busy, late, early, paused, cleared = boxes = self.boxes(6)
         busy.append(b"1")
         paused.pauseProducing()
         outboxless = SimpleNamespace(directOutbox=None)
-        self.assertEqual(idle.sendToAll(b"22", [*owners(boxes), outboxless]), [outboxless])
+        self.assertEqual(idle.deliverToAll(b"22", [*owners(boxes), outboxless]), [outboxless])
         late.append(b"3")
         early.flush()
         cleared.clear()
-        idle.sendToAll(b"4", owners([early]))
+        idle.deliverToAll(b"4", owners([early]))
         self.clock.advance(0)
         written = [box._transport.written for box in boxes]
         self.assertEqual(written, [[b"22"], [b"122"], [b"223"], [b"22", b"4"], [], []])
         self.assertEqual([(box.sentCount, box.sentBytes) for box in boxes], [(1, 2), (2, 3), (2, 3), (2, 3), (0, 0), (0, 0)])
         self.assertEqual((paused.frames, paused.waitingBytes, self.clock.getDelayedCalls()), ([b"22"], 2, []))
 
-    def test_sendToAllDirectly(self) -> None:
+    def test_deliverDirectly(self) -> None:
         """
         What the kernel takes it gets at once; what it does not take, or not all of, the transport gets.
         """
@@ -184,8 +184,8 @@ class OutboxTests(SynchronousTestCase):
         boxes[0].send = lambda frame: taken.append(frame) or len(frame)  # type: ignore[func-returns-value]
         boxes[1].send = lambda frame: 1
         boxes[2].send = broken
-        boxes[0].sendToAll(b"frame", owners(boxes))
-        boxes[0].sendToAll(b"more", owners(boxes[3:]))
+        boxes[0].deliverToAll(b"frame", owners(boxes))
+        boxes[0].deliverToAll(b"more", owners(boxes[3:]))
         self.clock.advance(0)
         written = [box._transport.written for box in boxes]
         self.assertEqual((taken, written), ([b"frame"], [[], [b"rame"], [b"frame"], [b"framemore"]]))
@@ -200,13 +200,74 @@ class OutboxTests(SynchronousTestCase):
 
         first, second = self.boxes(2)
         first._transport.write = fail
-        first.sendToAll(b"1", owners([first, second]))
+        first.deliverToAll(b"1", owners([first, second]))
         self.clock.advance(0)
         self.assertEqual((len(self.flushLoggedErrors(ZeroDivisionError)), second._transport.written), (1, [b"1"]))
         first._transport.write = first._transport.written.append
         first.append(b"2")
         self.clock.advance(0)
         self.assertEqual(first._transport.written, [b"2"])
+
+    def test_deliver(self) -> None:
+        """
+        One publication goes the same way as those to many.
+        """
+        idle, busy, early, paused = boxes = self.boxes(4)
+        busy.append(b"1")
+        paused.pauseProducing()
+        for box in boxes:
+            box.deliver(b"22")
+        early.flush()
+        self.clock.advance(0)
+        written = [box._transport.written for box in boxes]
+        self.assertEqual((written, paused.frames, paused.waitingBytes), ([[b"22"], [b"122"], [b"22"], []], [b"22"], 2))
+
+    def test_answersFirst(self) -> None:
+        """
+        Publications leave behind whatever else leaves in the turn. Where something else follows them to the same peer, they
+        leave with it, and do so once.
+        """
+        boxes = self.boxes(4)
+        order: list[bytes] = []
+        for box in boxes:
+            box.send = lambda data: order.append(data) or len(data)  # type: ignore[func-returns-value]
+        boxes[0].deliverToAll(b"0", owners(boxes[:2]))
+        boxes[2].deliver(b"2")
+        boxes[3].append(b"answer")
+        boxes[1].append(b" and answer")
+        boxes[1].append(b" and another")
+        self.clock.advance(0)
+        self.assertEqual(order, [b"answer", b"0 and answer and another", b"0", b"2"])
+        self.assertEqual([box.sentCount for box in boxes], [1, 3, 1, 1])
+
+    def test_followsLater(self) -> None:
+        """
+        Something that follows publications of an earlier turn sees to its turn's end.
+        """
+        boxes = self.boxes(1)
+        boxes[0].deliver(b"publication")
+        self.turns.isPolled = True
+        self.turns.deliveries[:0] = self.boxes(LEAN_PORTION)
+        self.turns.begin()
+        self.turns.end()
+        self.assertEqual((self.turns.deliveries, self.clock.getDelayedCalls()), (boxes, []))
+        boxes[0].append(b" and ping")
+        self.clock.advance(0)
+        self.assertEqual(boxes[0]._transport.written, [b"publication and ping"])
+
+    def test_longDirectly(self) -> None:
+        """
+        What is long together is offered to the kernel in portions too, for as long as it takes them.
+        """
+        (box,) = self.boxes(1)
+        frames = [bytes([65 + number]) * 40000 for number in range(5)]
+        box.send = len
+        for frame in frames:
+            box.deliver(frame)
+        box._transport.room = 60000
+        self.clock.advance(0)
+        self.assertEqual((box._transport.written, box.frames), ([frames[0] + frames[1]], frames[2:]))
+        self.assertEqual((box.sentCount, box.sentBytes, box.waitingBytes), (2, 80000, 120000))
 
     def test_refused(self) -> None:
         """
@@ -282,7 +343,7 @@ class OutboxTests(SynchronousTestCase):
     @given(
         st.lists(
             st.one_of(
-                st.integers(1, 70000),
+                st.integers(-70000, 70000),
                 st.sampled_from(("turn", "pause", "resume", "flush", "room 1", "room 100000")),
             ),
             max_size=40,
@@ -291,7 +352,7 @@ class OutboxTests(SynchronousTestCase):
     def test_orderAndCounts(self, operations: list[int | str]) -> None:
         """
         Whatever happens, frames go out in order, complete and once, nothing is written to a transport that has paused,
-        and the bytes that wait are counted right.
+        and the bytes that wait are counted right. (Publications are the numbers below 0.)
         """
         self.setUp()
         sent = b""
@@ -299,9 +360,9 @@ class OutboxTests(SynchronousTestCase):
             written = len(self.transport.written)
             wasPaused = self.outbox.isPaused
             if isinstance(operation, int):
-                frame = bytes([number]) * operation
+                frame = bytes([number]) * abs(operation)
                 sent += frame
-                self.outbox.append(frame)
+                (self.outbox.deliver if operation < 0 else self.outbox.append)(frame)
             elif operation == "turn":
                 self.clock.advance(0)
             elif operation == "flush":

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from agtwisted.streams.emitter import AsyncStreamEmitter
 from agtwisted.streams.stream import WritableConsumableStream
-from agtwisted.streams.turns import MAXIMUM_ROUNDS, Turns, defaultTurns
+from agtwisted.streams.turns import LEAN_PORTION, MAXIMUM_ROUNDS, PORTION, Turns, defaultTurns
 
 
 class Collection:
@@ -250,6 +251,139 @@ class TurnsTests(SynchronousTestCase):
         self.assertEqual(self.ran, [])
         self.clock.advance(0.1)
         self.assertEqual(self.ran, ["late"])
+
+
+class Parcel:
+    """
+    The outbox of somebody who has nothing but publications to get.
+    """
+
+    def __init__(self, number: int, leave: Callable[[list[int]], object]) -> None:
+        """
+        @param leave: gets the numbers of those that leave together.
+        """
+        self.number = number
+        self._leave = leave
+
+    def flushAll(self, parcels: list[Parcel]) -> None:
+        """
+        They leave.
+        """
+        self._leave([parcel.number for parcel in parcels])
+
+
+class DeliveriesTests(SynchronousTestCase):
+    """
+    In which portions publications leave.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make turns on a clock.
+        """
+        self.clock = Clock()
+        self.turns = Turns(self.clock)
+        self.left: list[int] = []
+        #: What happens when a portion leaves.
+        self.happens: Callable[[], object] = lambda: None
+
+    def deliver(self, count: int) -> None:
+        """
+        Have so many more wait, numbered.
+        """
+        known = len(self.left) + len(self.turns.deliveries)
+        self.turns.deliveries += [Parcel(known + number, self.leave) for number in range(count)]
+        if not self.turns.isDue:
+            self.turns.schedule()
+
+    def leave(self, numbers: list[int]) -> None:
+        """
+        Note them.
+        """
+        self.left += numbers
+        self.happens()
+
+    def turn(self, seconds: float = 0.0) -> int:
+        """
+        A polled turn in which others take so many seconds.
+
+        @return: how many have left at its end.
+        """
+        before = len(self.left)
+        self.turns.begin()
+        self.clock.advance(seconds)
+        self.turns.end()
+        return len(self.left) - before
+
+    def test_portions(self) -> None:
+        """
+        Everybody's leave in order, some in each turn, and in between others are heard; no turn is left to chance.
+        """
+        heard: list[int] = []
+        self.clock.callLater(0, lambda: heard.append(len(self.left)))
+        self.deliver(3 * PORTION)
+        self.happens = lambda: self.clock.callLater(0, lambda: heard.append(len(self.left)))
+        self.clock.advance(0)
+        self.assertEqual(self.left, [*range(3 * PORTION)])
+        self.assertEqual(heard, [0, PORTION, 2 * PORTION, 3 * PORTION])
+        self.assertEqual((self.turns.isDue, self.clock.getDelayedCalls()), (False, []))
+
+    def test_polled(self) -> None:
+        """
+        Where turns are polls, portions are smaller and need no delayed call: the next poll comes at once.
+        """
+        self.turns.isPolled = True
+        self.turns.begin()
+        self.deliver(2 * LEAN_PORTION + 1)
+        self.turns.end()
+        self.assertEqual((len(self.left), self.clock.getDelayedCalls()), (LEAN_PORTION, []))
+        self.assertEqual([self.turn(), self.turn(), self.turn()], [LEAN_PORTION, 1, 0])
+
+    def test_longQueue(self) -> None:
+        """
+        Of a long queue more leave at a time.
+        """
+        self.turns.isPolled = True
+        self.turns.begin()
+        self.deliver(10000)
+        self.turns.end()
+        self.assertEqual(len(self.left), 312)
+        while self.turns.deliveries:
+            self.turn()
+        self.assertEqual(self.left, [*range(10000)])
+
+    def test_asMuchTimeAsOthers(self) -> None:
+        """
+        While others take long, they get as much time as those; and what joins later is no debt of theirs.
+        """
+        self.turns.isPolled = True
+        self.happens = lambda: self.clock.advance(0.001)
+        self.turns.begin()
+        self.deliver(20 * LEAN_PORTION)
+        self.turns.end()
+        turns = [self.turn(0.004), self.turn(0.0), self.turn(0.004)]
+        self.assertEqual(turns, [4 * LEAN_PORTION, LEAN_PORTION, 4 * LEAN_PORTION])
+        while self.turns.deliveries:
+            self.turn()
+        self.clock.advance(60)
+        self.turns.begin()
+        self.deliver(3 * LEAN_PORTION)
+        self.turns.end()
+        self.assertEqual(len(self.turns.deliveries), 2 * LEAN_PORTION)
+
+    def test_afterOthers(self) -> None:
+        """
+        They leave behind what others have to send, and before what waits for all that.
+        """
+        order: list[str] = []
+        self.turns.flush(Collection(partial(order.append, "flush")))
+        self.happens = partial(order.append, "delivery")
+        self.deliver(1)
+        answer: Any = Parcel(0, lambda _: order.append("answer"))
+        self.turns.outboxes.append(answer)
+        self.turns.wake(partial(order.append, "wake"))
+        self.clock.advance(0)
+        self.assertEqual(order, ["wake", "answer", "delivery", "flush"])
 
 
 class DefaultTurnsTests(SynchronousTestCase):
