@@ -29,7 +29,7 @@ from agtwisted.process import (
     useLeanPolling,
     useMonotonicClock,
 )
-from agtwisted.streams.turns import LEAN_PORTION, Turns
+from agtwisted.streams.turns import PORTION, Turns
 
 
 class Receiver:
@@ -192,7 +192,7 @@ class LeanPollingTests(SynchronousTestCase):
         """
         self.patch(self.reactor, "seconds", lambda: 0.0)
         started = time.monotonic()
-        happened, portion = self.deliveries(3 * LEAN_PORTION), f"{LEAN_PORTION} publications"
+        happened, portion = self.deliveries(3 * PORTION), f"{PORTION} publications"
         for expected in (["1", portion], ["1", portion, "2", portion], ["1", portion, "2", portion, portion]):
             self.reactor.doIteration(60)
             self.assertEqual(happened, expected)
@@ -206,7 +206,7 @@ class LeanPollingTests(SynchronousTestCase):
         self.reactor.running = True
         self.reactor.callLater(0.05, list)
         self.reactor.runUntilCurrent()
-        happened, portion = self.deliveries(3 * LEAN_PORTION), f"{LEAN_PORTION} publications"
+        happened, portion = self.deliveries(3 * PORTION), f"{PORTION} publications"
         started = time.monotonic()
         self.reactor.doIteration(60)
         self.assertEqual((happened[:3], happened.count(portion)), (["1", portion, "2"], 3))

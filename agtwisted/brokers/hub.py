@@ -194,7 +194,7 @@ class Hub:
         self._waiting.setdefault(channel, deque()).append(delivery)
         if not self._isStepping:
             self._isStepping = True
-            self._turns.callLater(0, self._step)
+            self._stepLater()
         return delivery.done
 
     def flush(self) -> None:
@@ -210,17 +210,7 @@ class Hub:
 
     def _step(self) -> None:
         """
-        Deliver a slice, unless too many wait to be sent, and leave the rest for the next turns.
-        """
-        if len(self._turns.deliveries) < SLICE:
-            self._deliverPieces()
-        self._isStepping = bool(self._waiting)
-        if self._isStepping:
-            self._turns.callLater(0, self._step)
-
-    def _deliverPieces(self) -> None:
-        """
-        Deliver a slice: a piece for each waiting channel in turn.
+        Deliver a slice, of each waiting channel in turn, and leave the rest for the next turns.
         """
         turns = self._turns
         self._began = turns.seconds()
@@ -235,6 +225,18 @@ class Hub:
             if deliveries:
                 self._waiting[channel] = deliveries  # behind the others
         turns.flush(self)
+        self._isStepping = bool(self._waiting)
+        if self._isStepping:
+            self._stepLater()
+
+    def _stepLater(self) -> None:
+        """
+        Deliver the next slice in the next turn; or when no longer too many deliveries wait to be sent.
+        """
+        if len(self._turns.deliveries) < SLICE:
+            self._turns.callLater(0, self._step)
+        else:
+            self._turns.whenFewer(SLICE, self._step)
 
     def _deliverSlice(self, delivery: _Delivery, count: int) -> int:
         publication = delivery.publication

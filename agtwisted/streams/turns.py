@@ -28,10 +28,8 @@ log = SparingLogger()
 #: keep waking each other would otherwise stop the reactor.
 MAXIMUM_ROUNDS = 1000
 
-#: Outboxes with publications that are flushed at least before others are heard again: where a turn is one lean poll, and
-#: where it is one of the reactor's own, which takes longer.
-LEAN_PORTION = 16
-PORTION = 32
+#: Outboxes with publications that are flushed at least before others are heard again.
+PORTION = 48
 #: Of a long queue it is one part in so many.
 _PARTS = 32
 
@@ -75,6 +73,7 @@ class Turns:
         "_call",
         "_isWaking",
         "_stoppedAt",
+        "_fewJobs",
     )
 
     def __init__(self, reactor: IReactorTime) -> None:
@@ -92,6 +91,7 @@ class Turns:
         self.deliveries: list[Any] = []
         #: When the last portion of deliveries had left, if there were more.
         self._stoppedAt: float | None = None
+        self._fewJobs: list[tuple[int, Callable[[], object]]] = []
         self._call: IDelayedCall | None = None
         self.isDue = False
         self.isPolled = False
@@ -153,6 +153,12 @@ class Turns:
         self._settling.append(job)
         if not self.isDue:
             self.schedule()
+
+    def whenFewer(self, count: int, job: Callable[[], object]) -> None:
+        """
+        Run C{job} once, when a portion has left and fewer than so many deliveries are left. There must be as many now.
+        """
+        self._fewJobs.append((count, job))
 
     def nextTurn(self) -> Deferred[None]:
         """
@@ -255,7 +261,7 @@ class Turns:
         Let a portion of the deliveries leave; and more of them for as long as others have taken since the last.
         """
         seconds, deliveries = self._reactor.seconds, self.deliveries
-        count = max(LEAN_PORTION if self.isPolled else PORTION, len(deliveries) // _PARTS)
+        count = max(PORTION, len(deliveries) // _PARTS)
         began = seconds()
         deadline = began if self._stoppedAt is None else 2 * began - self._stoppedAt
         self._stoppedAt = None
@@ -265,7 +271,15 @@ class Turns:
             portion[0].flushAll(portion)
             if deliveries and (now := seconds()) >= deadline:
                 self._stoppedAt = now
-                return
+                break
+        if self._fewJobs:
+            self._runFewJobs()
+
+    def _runFewJobs(self) -> None:
+        left = len(self.deliveries)
+        due = [job for count, job in self._fewJobs if left < count]
+        self._fewJobs = [each for each in self._fewJobs if left >= each[0]]
+        self._runAll(due)
 
     @staticmethod
     def _runAll(jobs: list[Callable[[], object]]) -> None:

@@ -14,7 +14,7 @@ from agtwisted.brokers.hub import LEAST, SLICE, TIME, Hub, Publication
 from agtwisted.protocol.codecs import JSONCodec
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.wire import Wire
-from agtwisted.streams.turns import Turns
+from agtwisted.streams.turns import PORTION, Turns
 
 
 class CountingCodec(JSONCodec):
@@ -323,18 +323,17 @@ class HubTests(SynchronousTestCase):
         """
         readers = self.readers(2)
         self.turns.isPolled = True  # the turns do not end by themselves
-        self.turns.deliveries = [SimpleNamespace(flushAll=lambda outboxes: None)] * (SLICE + 40)
+        self.turns.deliveries = [SimpleNamespace(flushAll=lambda outboxes: None)] * (SLICE + 2 * PORTION)
         first, second = self.publish("news", 1), self.publish("news", 2)
-        for _ in range(2):
-            self.turn()
-            self.assertEqual((readers[0].got, len(self.clock.getDelayedCalls())), ([], 1))
+        for expected in ([], [], [1, 2]):
+            self.assertEqual((readers[0].got, self.clock.getDelayedCalls()), ([], []))
             self.turns.begin()
             self.turns.end()
-        self.turn()
-        self.assertEqual((readers[0].got, len(self.turns.deliveries) < SLICE), ([1, 2], True))
+            self.assertEqual(readers[0].got, expected)
         self.successResultOf(first)
         self.successResultOf(second)
         self.assertIsNone(self.publish("news", 3))
+        self.assertEqual(readers[0].got, [1, 2, 3])
 
     def turn(self) -> None:
         """

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from agtwisted.sockets.outbox import Outbox
-from agtwisted.streams.turns import LEAN_PORTION, Turns
+from agtwisted.streams.turns import PORTION, Turns
 
 
 def owners(outboxes: list[Outbox]) -> list[Any]:
@@ -247,7 +247,7 @@ class OutboxTests(SynchronousTestCase):
         boxes = self.boxes(1)
         boxes[0].deliver(b"publication")
         self.turns.isPolled = True
-        self.turns.deliveries[:0] = self.boxes(LEAN_PORTION)
+        self.turns.deliveries[:0] = self.boxes(PORTION)
         self.turns.begin()
         self.turns.end()
         self.assertEqual((self.turns.deliveries, self.clock.getDelayedCalls()), (boxes, []))

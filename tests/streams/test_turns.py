@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from agtwisted.streams.emitter import AsyncStreamEmitter
 from agtwisted.streams.stream import WritableConsumableStream
-from agtwisted.streams.turns import LEAN_PORTION, MAXIMUM_ROUNDS, PORTION, Turns, defaultTurns
+from agtwisted.streams.turns import MAXIMUM_ROUNDS, PORTION, Turns, defaultTurns
 
 
 class Collection:
@@ -330,14 +330,14 @@ class DeliveriesTests(SynchronousTestCase):
 
     def test_polled(self) -> None:
         """
-        Where turns are polls, portions are smaller and need no delayed call: the next poll comes at once.
+        Where turns are polls, portions need no delayed call: the next poll comes at once.
         """
         self.turns.isPolled = True
         self.turns.begin()
-        self.deliver(2 * LEAN_PORTION + 1)
+        self.deliver(2 * PORTION + 1)
         self.turns.end()
-        self.assertEqual((len(self.left), self.clock.getDelayedCalls()), (LEAN_PORTION, []))
-        self.assertEqual([self.turn(), self.turn(), self.turn()], [LEAN_PORTION, 1, 0])
+        self.assertEqual((len(self.left), self.clock.getDelayedCalls()), (PORTION, []))
+        self.assertEqual([self.turn(), self.turn(), self.turn()], [PORTION, 1, 0])
 
     def test_longQueue(self) -> None:
         """
@@ -359,17 +359,39 @@ class DeliveriesTests(SynchronousTestCase):
         self.turns.isPolled = True
         self.happens = lambda: self.clock.advance(0.001)
         self.turns.begin()
-        self.deliver(20 * LEAN_PORTION)
+        self.deliver(20 * PORTION)
         self.turns.end()
         turns = [self.turn(0.004), self.turn(0.0), self.turn(0.004)]
-        self.assertEqual(turns, [4 * LEAN_PORTION, LEAN_PORTION, 4 * LEAN_PORTION])
+        self.assertEqual(turns, [4 * PORTION, PORTION, 4 * PORTION])
         while self.turns.deliveries:
             self.turn()
         self.clock.advance(60)
         self.turns.begin()
-        self.deliver(3 * LEAN_PORTION)
+        self.deliver(3 * PORTION)
         self.turns.end()
-        self.assertEqual(len(self.turns.deliveries), 2 * LEAN_PORTION)
+        self.assertEqual(len(self.turns.deliveries), 2 * PORTION)
+
+    def test_whenFewer(self) -> None:
+        """
+        Whoever waits until fewer are left is called once they are, behind the others' flushes; what fails is logged.
+        """
+        self.turns.isPolled = True
+        self.turns.begin()
+        self.deliver(4 * PORTION)
+        called: list[int] = []
+        self.turns.whenFewer(2 * PORTION, lambda: called.append(len(self.turns.deliveries)))
+        self.turns.whenFewer(2 * PORTION, lambda: 1 // 0)
+        self.turns.whenFewer(4 * PORTION, lambda: called.append(len(self.turns.deliveries)))
+        self.turns.whenFewer(4 * PORTION, lambda: self.deliver(1))
+        self.turns.end()
+        self.assertEqual((called, len(self.turns.deliveries)), ([3 * PORTION], 3 * PORTION + 1))
+        self.turn()
+        self.turn()
+        self.assertEqual(called, [3 * PORTION, PORTION + 1])
+        self.turn()
+        self.turn()
+        self.assertEqual((len(called), self.turns.deliveries, len(self.left)), (2, [], 4 * PORTION + 1))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_afterOthers(self) -> None:
         """
