@@ -236,6 +236,7 @@ class OutboxTests(SynchronousTestCase):
         boxes[3].append(b"answer")
         boxes[1].append(b" and answer")
         boxes[1].append(b" and another")
+        self.assertEqual(self.turns.outboxes, [boxes[3], boxes[1]])
         self.clock.advance(0)
         self.assertEqual(order, [b"answer", b"0 and answer and another", b"0", b"2"])
         self.assertEqual([box.sentCount for box in boxes], [1, 3, 1, 1])
