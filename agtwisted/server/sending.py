@@ -148,7 +148,14 @@ class SendingSocket(ReceivingSocket):
         self.server.emitEvent("slowConsumer", socket=self, waitingBytes=waiting)
         self._outbox.clear()
         self._whole.end(SLOW_CONSUMER, SLOW_CONSUMER_REASON, SLOW_CONSUMER_REASON)
-        self.server.wheel.schedule(_SLOW_CONSUMER_CLOSING_TIME, self._transport.abort)
+        self._abortAfter(_SLOW_CONSUMER_CLOSING_TIME)
+
+    def _abortAfter(self, delay: float) -> None:
+        """
+        Drop the connection, unless it has gone by then.
+        """
+        timer = self.server.wheel.schedule(delay, self._transport.abort)
+        self._transport.whenLost().addCallback(lambda _: timer.cancel())
 
     def _batchOption(self, name: str) -> Any:
         if self._batchOptions is not None and name in self._batchOptions:

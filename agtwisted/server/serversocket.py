@@ -229,7 +229,7 @@ class AGServerSocket(SendingSocket):
         self.server.limitHit("handshakeTimeout", "A client has not sent #handshake in time", self, isTold=True)
         self.disconnect(HANDSHAKE_TIMED_OUT)
         # Who is that slow need not answer the close frame either.
-        self.server.wheel.schedule(_SLOW_CLOSING_TIME, self._transport.abort)
+        self._abortAfter(_SLOW_CLOSING_TIME)
 
     # ---- handshake
 

@@ -343,16 +343,30 @@ class CountersTests(ServerTestCase):
         """
         A client that sends no C{#handshake} in time is counted, and dropped if it does not answer the close frame.
         """
-        client, socket = self.connect(handshake=False)
-        transport = socket._transport
+        transport = self.connect(handshake=False)[1]._transport
+        closed: list[object] = []
         dropped: list[None] = []
+        self.patch(transport, "close", lambda code, reason: closed.append(code))
         self.patch(transport, "abort", lambda: dropped.append(None))
         self.clock.advance(10.1)
-        self.assertEqual(client.closeCode, 4005)
+        self.assertEqual((closed, dropped), ([4005], []))
         self.assertEqual(self.server.counters.limitsHit["handshakeTimeout"], 1)
-        self.assertEqual(dropped, [])
         self.clock.advance(2.1)
         self.assertEqual(dropped, [None])
+
+    def test_nothingLeft(self) -> None:
+        """
+        If it does answer, nobody has anything more to do with it; the same holds for one that does not read.
+        """
+        self.server = self.makeServer(outboundBufferLimit=100)
+        silent, _ = self.connect(handshake=False)
+        self.clock.advance(10.1)
+        other, socket = self.connect()
+        socket.socket.outbox.pauseProducing()
+        socket.transmit("a", "x" * 200)
+        self.settle()
+        self.assertEqual((silent.closeCode, other.closeCode), (4005, 4100))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class FormTests(SynchronousTestCase):
