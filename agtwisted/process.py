@@ -9,6 +9,8 @@ What a process that does nothing but serve may change in itself. C{twistd agserv
     are dispatched without the context, the end of the turn comes when the events of one poll have been dispatched, and
     the next poll follows at once if nothing else is due. Connections whose peers are gone come last (L{agtwisted.hangups}),
     and when there is too much to hear, those who have just been heard come first (L{agtwisted.crowds}).
+    When something has been published to many, a turn polls more than once before it is sent: publications that come
+    together leave together.
 """
 
 from __future__ import annotations
@@ -128,6 +130,10 @@ def useLeanPolling(reactor: IReactorTime, turns: Turns) -> bool:
 
 #: Events that are dispatched in one turn, so that the turn ends soon and with it what it has to send goes out.
 _EVENTS_A_TURN = 256
+#: When so many connections have got something to send, a poll costs little beside that.
+_MUCH_TO_SEND = 32
+#: How often a turn looks whether more has come.
+_LOOKS_A_TURN = 4
 
 
 class _LeanPolling:
@@ -163,12 +169,18 @@ class _LeanPolling:
         turns = self._turns
         gone: list[tuple[Any, int, int]] = []
         turns.begin()
+        before = len(turns.deliveries)
         isFull = len(events) == _EVENTS_A_TURN
         if isFull and not self._calm:
             self._dispatchCrowd(gone)
         else:
             self._dispatchAll(events, gone)
         self._calm = max(0, self._calm - isFull)
+        looks = 0
+        while not isFull and len(turns.deliveries) - before > _MUCH_TO_SEND and looks < _LOOKS_A_TURN:
+            more = self._poll(0, _EVENTS_A_TURN)
+            self._dispatchAll(more, gone)
+            looks = looks + 1 if more else _LOOKS_A_TURN
         if gone or self._hangUps.waiting:
             self._hangUps.deal(gone, isFull)
         turns.end()

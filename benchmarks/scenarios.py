@@ -62,6 +62,7 @@ class Scenario:
 
 
 _FAN100 = "pubsub --subscribers 100 --publishers 1"
+_FAN1000 = "pubsub --subscribers 1000 --publishers 1"
 
 SIDE_BY_SIDE = [
     Scenario("rpc1", "RPC, 100 connections, depth 1", "rpc --connections 100 --depth 1"),
@@ -70,7 +71,9 @@ SIDE_BY_SIDE = [
     Scenario("rpc16k", "RPC of 1 KB, depth 16", "rpc --connections 100 --depth 16 --size 1024"),
     Scenario("single", "RPC, a single connection", "rpc --connections 1 --depth 1", figures=("cpu", "latency")),
     Scenario("fan100", "1 publisher to 100 subscribers", _FAN100),
-    Scenario("fan1000", "1 publisher to 1000 subscribers", "pubsub --subscribers 1000 --publishers 1"),
+    Scenario("fan100x2", "1 publisher to 100, 2 in flight", f"{_FAN100} --in-flight 2"),
+    Scenario("fan1000", "1 publisher to 1000 subscribers", _FAN1000),
+    Scenario("fan1000x2", "1 publisher to 1000, 2 in flight", f"{_FAN1000} --in-flight 2"),
     Scenario("fan100p10", "10 publishers to 100 subscribers", "pubsub --subscribers 100 --publishers 10"),
     Scenario("fan100k", "1 publisher to 100 subscribers, 1 KB", f"{_FAN100} --size 1024"),
     Scenario("chat", "Chat: 100 channels of 10, saturated", "pubsub --channels 100 --subscribers 10 --publishers 100"),

@@ -167,21 +167,65 @@ class LeanPollingTests(SynchronousTestCase):
         self.reactor.doIteration(0)
         self.assertEqual(self.protocol.received, [])
 
+    def gathered(self, connections: int, *messages: bytes) -> list[list[bytes]]:
+        """
+        Let the peer say more whenever it is heard, while each time so many connections get a publication.
+
+        @return: what was heard before each end of a turn, in three turns.
+        """
+        heard: list[bytes] = []
+        turns: list[list[bytes]] = []
+        outbox = SimpleNamespace(flushAll=lambda outboxes: None)
+        remaining = list(messages[1:])
+
+        def received(data: bytes) -> None:
+            heard.append(data)
+            if remaining:
+                self.far.send(remaining.pop(0))
+            self.turns.deliveries.extend([outbox] * connections)
+
+        self.protocol.dataReceived = received  # type: ignore[method-assign]
+        self.far.send(messages[0])
+        for _ in range(3):
+            self.reactor.doIteration(0)
+            turns.append(heard[:])
+            heard.clear()
+        return turns
+
+    def test_gathers(self) -> None:
+        """
+        When many get something, the turn looks a few times whether more has come, before that is sent; else it ends.
+        """
+        messages = [b"1", b"2", b"3", b"4", b"5", b"6", b"7"]
+        self.assertEqual(self.gathered(100, *messages), [messages[:5], messages[5:], []])
+
+    def test_fewGetSomething(self) -> None:
+        """
+        Where few do, each turn ends at once, also while many still wait for what was there before.
+        """
+        waiting = SimpleNamespace(flushAll=lambda outboxes: None)
+        self.turns.deliveries.extend([waiting] * 1000)
+        self.assertEqual(self.gathered(1, b"1", b"2", b"3"), [[b"1"], [b"2"], [b"3"]])
+
     def deliveries(self, count: int, *more: object) -> list[str]:
         """
-        Let the peer say something, whereupon so many connections get publications, and something else.
+        Let the peer say something, whereupon so many connections get publications; and something else, when some of those
+        have left.
 
         @param more: outboxes that come behind those.
         @return: what happens, from now on.
         """
         happened: list[str] = []
-        outbox = SimpleNamespace(flushAll=lambda outboxes: happened.append(f"{len(outboxes)} publications"))
+
+        def flushAll(outboxes: list[object]) -> None:
+            if happened == ["1"]:
+                self.far.send(b"2")
+            happened.append(f"{len(outboxes)} publications")
 
         def received(data: bytes) -> None:
             happened.append(data.decode())
             if data == b"1":
-                self.far.send(b"2")
-                self.turns.deliveries.extend([*[outbox] * count, *more])
+                self.turns.deliveries.extend([*[SimpleNamespace(flushAll=flushAll)] * count, *more])
 
         self.protocol.dataReceived = received  # type: ignore[method-assign]
         self.far.send(b"1")
