@@ -27,7 +27,7 @@ log = SparingLogger()
 #: Deliveries that come together in one turn at most, and that one has room for in any case.
 SLICE = 1024
 LEAST = 128
-#: Seconds that a turn's deliveries may take.
+#: Seconds that it may take to hand out a turn's deliveries.
 TIME = 0.012
 #: Deliveries of one channel before it is the next one's turn.
 _PIECE = 64

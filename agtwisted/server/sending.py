@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 log = SparingLogger()
 
-#: Seconds that a client which does not read has for the closing handshake.
-_SLOW_CONSUMER_CLOSING_TIME = 2.0
+#: Seconds that a client which was too slow, with reading or with its handshake, has for the closing handshake.
+_SLOW_CLOSING_TIME = 2.0
 
 
 class SendingSocket(ReceivingSocket):
@@ -148,13 +148,13 @@ class SendingSocket(ReceivingSocket):
         self.server.emitEvent("slowConsumer", socket=self, waitingBytes=waiting)
         self._outbox.clear()
         self._whole.end(SLOW_CONSUMER, SLOW_CONSUMER_REASON, SLOW_CONSUMER_REASON)
-        self._abortAfter(_SLOW_CONSUMER_CLOSING_TIME)
+        self._abortSoon()
 
-    def _abortAfter(self, delay: float) -> None:
+    def _abortSoon(self) -> None:
         """
-        Drop the connection, unless it has gone by then.
+        Drop the connection, unless the closing handshake is done by then.
         """
-        timer = self.server.wheel.schedule(delay, self._transport.abort)
+        timer = self.server.wheel.schedule(_SLOW_CLOSING_TIME, self._transport.abort)
         self._transport.whenLost().addCallback(lambda _: timer.cancel())
 
     def _batchOption(self, name: str) -> Any:

@@ -47,9 +47,6 @@ if TYPE_CHECKING:
 
 log = SparingLogger()
 
-#: Seconds that a client which was too slow with its handshake has for the closing handshake.
-_SLOW_CLOSING_TIME = 2.0
-
 
 @implementer(IReceiver, ISubscriber)
 class AGServerSocket(SendingSocket):
@@ -229,7 +226,7 @@ class AGServerSocket(SendingSocket):
         self.server.limitHit("handshakeTimeout", "A client has not sent #handshake in time", self, isTold=True)
         self.disconnect(HANDSHAKE_TIMED_OUT)
         # Who is that slow need not answer the close frame either.
-        self._abortAfter(_SLOW_CLOSING_TIME)
+        self._abortSoon()
 
     # ---- handshake
 

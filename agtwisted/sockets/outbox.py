@@ -1,5 +1,6 @@
 """
-What a socket sends, collected until the end of the reactor's turn and then written at once.
+What a socket sends, collected until the end of the reactor's turn (publications perhaps until that of a later one) and
+then written at once.
 
 The outbox is a push producer for its transport: while the peer does not read, frames wait here, where they are counted
 and can be given up, and not in the transport.
@@ -128,20 +129,22 @@ class Outbox:
                 self.waitingBytes = waitingBytes
         else:
             self._first = frame
-            turns = self._turns
-            turns.outboxes.append(self)
-            if not turns.isDue:
-                turns.schedule()
+            self._join(self._turns.outboxes)
+
+    def _join(self, waiting: list[Any]) -> None:
+        """
+        @param waiting: those of the turns that this outbox is to be flushed with.
+        """
+        waiting.append(self)
+        if not self._turns.isDue:
+            self._turns.schedule()
 
     def comeForward(self) -> None:
         """
         What was appended to the publications that wait here is to leave with this turn's others, and they with it.
         """
         self._isBehind = False
-        turns = self._turns
-        turns.outboxes.append(self)
-        if not turns.isDue:
-            turns.schedule()
+        self._join(self._turns.outboxes)
 
     def deliver(self, frame: bytes) -> None:
         """
@@ -154,10 +157,7 @@ class Outbox:
         else:
             self._first = frame
             self._isBehind = True
-            turns = self._turns
-            turns.deliveries.append(self)
-            if not turns.isDue:
-                turns.schedule()
+            self._join(self._turns.deliveries)
 
     def deliverToAll(self, frame: bytes, recipients: Sequence[Recipient]) -> list[Recipient]:
         """
@@ -191,16 +191,18 @@ class Outbox:
         for outbox in outboxes:
             try:
                 data, send, more = outbox._first, outbox.send, outbox._more
-                if more and data is not None:
-                    data = b"".join((data, *more))
-                if data is None or send is None or len(data) > _PORTION:
+                if data is None or send is None:
                     outbox.flush()
                     continue
-                outbox._first = None
-                outbox.sentCount += 1
                 if more:
+                    data = b"".join((data, *more))
+                    if len(data) > _PORTION:
+                        outbox.flush()
+                        continue
                     outbox._more = []
                     outbox.sentCount += len(more)
+                outbox._first = None
+                outbox.sentCount += 1
                 length = len(data)
                 outbox.sentBytes += length
                 try:

@@ -373,7 +373,7 @@ class DeliveriesTests(SynchronousTestCase):
 
     def test_whenFewer(self) -> None:
         """
-        Whoever waits until fewer are left is called once they are, behind the others' flushes; what fails is logged.
+        Whoever waits until fewer are left is called once they are, behind a portion; what fails is logged.
         """
         self.turns.isPolled = True
         self.turns.begin()
