@@ -218,9 +218,11 @@ class IReceiver(Interface):
     What a transport delivers to: a socket.
     """
 
-    def messageReceived(payload: bytes, isBinary: bool) -> None:
+    def messageReceived(payload: bytes, isBinary: bool, heardAt: float | None = None) -> None:
         """
         A whole message has come; a text message's payload may still be no UTF-8.
+
+        @param heardAt: the reactor's seconds at which it came; C{None} for just now.
         """
 
     def messagesReceived(payloads: list[bytes]) -> None:

@@ -149,6 +149,8 @@ class _LeanPolling:
         self._readable: int = reactor._POLL_IN
         self._writable: int = reactor._POLL_OUT
         self._hangUps = HangUps(reactor, self._dispatch)
+        self._readers: dict[int, Any] = {}
+        turns.readers = self._readers
         #: For so many full turns it need not be looked who comes first.
         self._calm = 0
 
@@ -209,25 +211,33 @@ class _LeanPolling:
         """
         @param gone: gets those whose peers are gone.
         """
-        selectables, readable = self._selectables, self._readable
+        selectables, readable, readerOf = self._selectables, self._readable, self._readers.get
+        readers: list[Any] = []
         for descriptor, event in events:
+            if event == readable and (reader := readerOf(descriptor)) is not None:
+                readers.append(reader)
+                continue
             selectable = selectables.get(descriptor)
             if selectable is None:
                 continue
             if event == readable:
-                # Connections have it as an attribute, which is called sooner when it is in a variable.
-                read = selectable.doRead
-                try:
-                    why = read()
-                except Exception as error:
-                    log.failure("Reading from a connection has failed.")
-                    why = error
-                if why:
-                    self._reactor._disconnectSelectable(selectable, why, True)
+                self._read(selectable)
             elif event & GONE:
                 gone.append((selectable, descriptor, event))
             else:
                 self._dispatch(selectable, descriptor, event)
+        if readers:
+            # One call for all: they are the way of everything that comes.
+            readers[0].readAll(readers)
+
+    def _read(self, selectable: Any) -> None:
+        try:
+            why = selectable.doRead()
+        except Exception as error:
+            log.failure("Reading from a connection has failed.")
+            why = error
+        if why:
+            self._reactor._disconnectSelectable(selectable, why, True)
 
     def _dispatch(self, selectable: Any, descriptor: int, event: int) -> None:
         """

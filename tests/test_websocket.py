@@ -11,7 +11,6 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
@@ -790,7 +789,7 @@ class DirectTests(WebSocketTestCase):
             self.assertEqual(heard, expected)
         self.peer.close()
         self.assertIs(self.transport.doRead(), CONNECTION_DONE)
-        self.patch(self.protocol, "_directTransport", SimpleNamespace(socket=SimpleNamespace(recv=self.broken)))
+        self.patch(self.protocol, "_receive", self.broken)
         self.assertIs(self.protocol._read(), CONNECTION_LOST)
 
     @staticmethod

@@ -33,9 +33,9 @@ class Wire:
     @ivar codec: the codec, as the application gave it.
     @ivar decodeText: decodes the payload of a text message; raises C{UnicodeDecodeError} for what is not UTF-8, and
         L{TooComplex<agtwisted.protocol.depth.TooComplex>} and whatever the codec raises.
-    @ivar loads: reads JSON. For a message of up to C{shortLength} bytes, which is past no limit, it may stand for
-        C{decodeText} if it gives a dict; if not, that one has to be asked, also for what it raises.
-    @ivar shortLength: -1 if the codec is not SocketCluster's own.
+    @ivar shortLength: a message of up to so many bytes is past no limit: if orjson reads a dict from it, then that is what
+        C{decodeText} would give. (What else it reads, or cannot read, is C{decodeText}'s to judge.) -1 if the codec is not
+        SocketCluster's own.
     @ivar isJSON: whether the codec is SocketCluster's own: what it cannot read is text, and no error.
     @ivar frame: encodes a value as a finished frame, for a connection that has agreed on nothing that changes frames;
         raises whatever the codec raises.
@@ -44,7 +44,6 @@ class Wire:
     __slots__ = (
         "codec",
         "decodeText",
-        "loads",
         "shortLength",
         "isJSON",
         "frame",
@@ -73,7 +72,6 @@ class Wire:
             self.frame = _frameJSON if self.isJSON else _framer(self._encodeUTF8)
         self._maxDepth = maxDepth or 0
         self._maxContainers = maxContainers or 0
-        self.loads: Callable[[bytes], Any] = loads
         self.shortLength = -1
         if self.isJSON:
             # A list or dict takes two brackets: a message that is no longer is past neither limit.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from operator import length_hint
 from typing import TYPE_CHECKING, Any
 
+from orjson import loads
 from twisted.internet.defer import Deferred
 
 from agtwisted.errors import dehydrateError, hydrateError
@@ -47,29 +48,29 @@ class ReceivingSocket(DecodingSocket):
     #: There are too many unanswered calls.
     _excess: ExcessCalls | None
 
-    def messageReceived(self, payload: bytes, isBinary: bool) -> None:
+    def messageReceived(self, payload: bytes, isBinary: bool, heardAt: float | None = None) -> None:
         """
         Take a message: process it now, or behind those that have to wait.
         """
         # A message without content is a pong, as a rule.
-        if isBinary or not payload or not self._takesDirectly or self._inbound.queue is not None:
+        directLength = self._directLength
+        if isBinary or not payload or not directLength or self._inbound.queue is not None:
             self._receive(payload, isBinary)
             return
         # The same in fewer steps, where nothing can come between a message and its packet.
         # (What an attribute holds is called sooner when it is in a variable.)
-        wire, seconds = self.server.wire, self._seconds
-        self.lastHeard = seconds()
+        self.lastHeard = self._seconds() if heardAt is None else heardAt
         self.inboundReceivedMessageCount += 1
         packet: Any = None
-        if len(payload) <= wire.shortLength:
-            loads = wire.loads
+        if len(payload) <= directLength:
             try:
                 packet = loads(payload)
             except ValueError:
                 packet = None
         try:
             if packet.__class__ is not dict:
-                self._takeDecoded(packet if packet.__class__ is list else wire.decodeText(payload), payload)
+                isDecoded = packet.__class__ is list
+                self._takeDecoded(packet if isDecoded else self.server.wire.decodeText(payload), payload)
             elif not self._deliverAtOnce(packet, payload):
                 waiting = self._takePacket(packet, payload, False)
                 if waiting is not None:
@@ -90,7 +91,7 @@ class ReceivingSocket(DecodingSocket):
             if (
                 self._woken is not None
                 and self._procedureDemux is not None
-                and self._takesDirectly
+                and self._directLength
                 and self.server.requestCreator is None
                 and self._inbound.queue is None
                 and self.authentication.expiry is None
@@ -104,15 +105,14 @@ class ReceivingSocket(DecodingSocket):
         Take the calls of a procedure that have come behind another one of it, in fewer steps: nobody gets to run in
         between, so that nothing changes. The first message that is something else is the last that is taken.
         """
-        wire = self.server.wire
-        loads, decode, shortLength = wire.loads, wire.decodeText, wire.shortLength
+        decode, directLength = self.server.wire.decodeText, self._directLength
         before, room = length_hint(rest), self._callsWatched - self.unansweredCount
         calls: list[AGRequest] = []
         try:
             try:
                 for payload in rest:
                     try:
-                        packet: Any = loads(payload) if len(payload) <= shortLength else decode(payload)
+                        packet: Any = loads(payload) if len(payload) <= directLength else decode(payload)
                     except ValueError:
                         packet = None
                     if (
@@ -160,7 +160,7 @@ class ReceivingSocket(DecodingSocket):
         @return: the stream of that event.
         """
         if eventName == "message":
-            self._takesDirectly = self._mayTakeDirectly = False
+            self.takesNotDirectly()
         return super().listener(eventName)
 
     def _checkBatch(self, length: int) -> None:
@@ -221,14 +221,14 @@ class ReceivingSocket(DecodingSocket):
         @return: whether it was the case.
         """
         event = packet.get("event")
+        callId: Any = packet.get("cid")
         if event.__class__ is not str:
             return False
-        callId: Any = packet.get("cid")
         isRPC = callId.__class__ is int or callId.__class__ is float
         demux = self._procedureDemux if isRPC else self._receiverDemux
-        server = self.server
         if demux is None or (stream := demux.streams.get(event)) is None:
             return False
+        server = self.server
         if stream is not self._woken:
             # (Where there is middleware it never is.)
             if event in RULES or INBOUND in server.middleware:
@@ -240,13 +240,18 @@ class ReceivingSocket(DecodingSocket):
             return False
         value = packet.get("data")
         if isRPC:
-            if self.unansweredCount < self._callsWatched:
-                if server.requestCreator is None:
-                    self.unansweredCount += 1
-                    value = makeRequest(self, callId, event, value)
-                else:
-                    value = server.requestCreator(self._whole, callId, event, value)
-            elif self.admitsCall(callId):
+            unanswered = self.unansweredCount
+            if unanswered < self._callsWatched and server.requestCreator is None:
+                self.unansweredCount = unanswered + 1
+                # As makeRequest, without the call.
+                request = _new(AGRequest)
+                request.socket = self
+                request.id = callId
+                request.procedure = event
+                request.data = value
+                request.sent = False
+                value = request
+            elif unanswered < self._callsWatched or self.admitsCall(callId):
                 value = self.createRequest(self._whole, callId, event, value)
             else:
                 return True

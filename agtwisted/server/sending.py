@@ -46,9 +46,11 @@ class SendingSocket(ReceivingSocket):
         """
         # The stream of the last packet has no claim to the next any more: it is to be looked again at what comes between.
         self.hasWoken()
-        self._takesDirectly = self.state == OPEN and self._mayTakeDirectly and self.server.takesDirectly
-        isDirect = self._sendsDirectly and self._publishLine not in self.server.middleware
-        self.directOutbox = self._outbox if isDirect else None
+        server, isOpen = self.server, self.state == OPEN
+        self._directLength = server.wire.shortLength if isOpen and self._mayTakeDirectly and server.takesDirectly else 0
+        sendsDirectly = isOpen and self._maySendDirectly
+        self._sendsJSON = sendsDirectly and server.wire.isJSON
+        self.directOutbox = self._outbox if sendsDirectly and self._publishLine not in server.middleware else None
 
     def publicationReceived(self, publication: Publication) -> None:
         """

@@ -245,7 +245,6 @@ class AGServerSocket(SendingSocket):
         self.server.pendingClients.pop(self.id, None)
         self.server.clients[self.id] = self
         self.state = OPEN
-        self._sendsDirectly = self._maySendDirectly
         self.waysChanged()
         self._transport.handshakeCompleted()
 
@@ -440,7 +439,7 @@ class AGServerSocket(SendingSocket):
         @return: whether it was.
         """
         wasOpen, self.state = self.state == OPEN, CLOSED
-        self._takesDirectly = self._sendsDirectly = False
+        self._directLength, self._sendsJSON = 0, False
         self.directOutbox = None
         return wasOpen
 

@@ -42,13 +42,13 @@ class Throttled(AGServerSocket):
         self._isThrottled = False
         self._throttle = None
 
-    def messageReceived(self, payload: bytes, isBinary: bool) -> None:
+    def messageReceived(self, payload: bytes, isBinary: bool, heardAt: float | None = None) -> None:
         """
         Take a message: process it now, or behind those that have to wait.
         """
         if self._inbound.queue is None and not self._isInputClosed and not self._bucket.take():
             self._inbound.waitFor(self._nextToken())
-        super().messageReceived(payload, isBinary)
+        super().messageReceived(payload, isBinary, heardAt)
 
     #: One by one: each needs its token.
     messagesReceived = AGSocket.messagesReceived

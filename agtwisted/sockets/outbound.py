@@ -66,7 +66,7 @@ class OutboundSocket(SocketStreams):
         "_flow",
         "_outbound",
         "directOutbox",
-        "_sendsDirectly",
+        "_sendsJSON",
         "_maySendDirectly",
         "_isOutputClosed",
         "_isOutputKilled",
@@ -89,8 +89,8 @@ class OutboundSocket(SocketStreams):
         self._outbound = InOrder()
         #: Whether nothing has ever come between what is sent and the outbox. What does sets it to C{False} for good.
         self._maySendDirectly: bool = transport.isPlain
-        #: Whether, besides, the connection is open.
-        self._sendsDirectly = False
+        #: Whether, besides, the connection is open, and packets are JSON.
+        self._sendsJSON = False
         self.directOutbox: Outbox | None = None
         self._isOutputClosed = False
         self._isOutputKilled = False
@@ -101,7 +101,7 @@ class OutboundSocket(SocketStreams):
         """
         Something comes between what is sent and the outbox, from now on and for good.
         """
-        self._sendsDirectly = self._maySendDirectly = False
+        self._sendsJSON = self._maySendDirectly = False
         self.directOutbox = None
 
     # ---- for subclasses to say
@@ -147,20 +147,16 @@ class OutboundSocket(SocketStreams):
         @param options: accepted as in the reference, and without a meaning in it.
         @return: whether it could be encoded; if not, the socket has emitted the codec's error.
         """
-        if not self._sendsDirectly:
+        if not self._sendsJSON or packet.__class__ is not dict:
             return self._sendThrough(packet)
-        wire = self._surroundings.wire
         try:
-            # As wire.frame, without the call: nearly every packet is a short one that orjson writes.
-            if wire.isJSON and packet.__class__ is dict:
-                payload = dumps(packet, plainForm, OPT_PASSTHROUGH_DATETIME)
-                length = len(payload)
-                frame = TEXT_HEADERS[length] + payload if length < 126 else textFrame(payload)
-            else:
-                frame = wire.frame(packet)
+            # As the wire's frame, without the call: nearly every packet is a short one that orjson writes.
+            payload = dumps(packet, plainForm, OPT_PASSTHROUGH_DATETIME)
         except Exception:
             # The codec writes more than orjson does; what it cannot write either, is an error there.
             return self._sendThrough(packet)
+        length = len(payload)
+        frame = TEXT_HEADERS[length] + payload if length < 126 else textFrame(payload)
         # As append, without the call: this is the way of nearly every answer.
         outbox = self._outbox
         if outbox._first is not None:

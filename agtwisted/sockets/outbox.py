@@ -203,8 +203,7 @@ class Outbox:
                     outbox.sentCount += len(more)
                 outbox._first = None
                 outbox.sentCount += 1
-                length = len(data)
-                outbox.sentBytes += length
+                outbox.sentBytes += (length := len(data))
                 try:
                     sent = send(data)
                 except OSError:

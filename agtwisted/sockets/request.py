@@ -48,13 +48,13 @@ class AGRequest:
         self.sent = True
         # As callSettled, without the call: this is the way of nearly every answer.
         socket = self.socket
-        socket.unansweredCount -= 1
+        unanswered = socket.unansweredCount = socket.unansweredCount - 1
         if data is NO_DATA:
             socket.sendObject({"rid": self.id})
         elif socket.sendObject({"rid": self.id, "data": data}) is False:
             failed = InvalidMessageError("The answer could not be encoded")
             socket.sendObject({"rid": self.id, "error": dehydrateError(failed)})
-        if socket.unansweredCount == socket.answersAwaited:
+        if unanswered == socket.answersAwaited:
             socket.enoughAnswered()
 
     def error(self, error: object, options: object = None) -> None:

@@ -34,7 +34,7 @@ class AGSocket(CallingSocket):
         "_queuedBytes",
         "_inbound",
         "_isInputClosed",
-        "_takesDirectly",
+        "_directLength",
         "_mayTakeDirectly",
         "_inboundMessageStream",
         "__dict__",
@@ -61,9 +61,17 @@ class AGSocket(CallingSocket):
         self._isInputClosed = False
         #: Whether nothing has ever come between a message and its packet. What does sets it to C{False} for good.
         self._mayTakeDirectly = True
-        #: Whether, besides, the connection is open.
-        self._takesDirectly = False
+        #: How long a message may be that is JSON past no limit, if, besides, the connection is open and nothing of the
+        #: server's comes between; else 0.
+        self._directLength = 0
         self._inboundMessageStream: WritableConsumableStream[Any] | None = None
+
+    def takesNotDirectly(self) -> None:
+        """
+        Something comes between a message and its packet, from now on and for good.
+        """
+        self._directLength = 0
+        self._mayTakeDirectly = False
 
     # ---- for subclasses to say
 
@@ -106,7 +114,7 @@ class AGSocket(CallingSocket):
 
     # ---- receiving
 
-    def messageReceived(self, payload: bytes, isBinary: bool) -> None:
+    def messageReceived(self, payload: bytes, isBinary: bool, heardAt: float | None = None) -> None:
         """
         Take a message: process it now, or behind those that have to wait.
         """
@@ -171,7 +179,7 @@ class AGSocket(CallingSocket):
         The messages as they come out of raw middleware. Processing does not depend on anybody consuming it.
         """
         if self._inboundMessageStream is None:
-            self._takesDirectly = self._mayTakeDirectly = False
+            self.takesNotDirectly()
             self._inboundMessageStream = WritableConsumableStream(self.turns)
         return self._inboundMessageStream
 
@@ -193,7 +201,7 @@ class AGSocket(CallingSocket):
         Take no more messages; those that have come are still processed.
         """
         self._isInputClosed = True
-        self._takesDirectly = self._mayTakeDirectly = False
+        self.takesNotDirectly()
         if self._inboundMessageStream is not None:
             self._inboundMessageStream.close()
 
@@ -202,7 +210,7 @@ class AGSocket(CallingSocket):
         Take no more messages, and drop those that wait.
         """
         self._isInputClosed = True
-        self._takesDirectly = self._mayTakeDirectly = False
+        self.takesNotDirectly()
         self._unprocessedCount -= len(self._inbound.abandon())
         self._queuedBytes = 0
         if self._inboundMessageStream is not None:

@@ -79,7 +79,6 @@ class Consumer(Generic[T]):
         "_written",
         "_ready",
         "_wakeUp",
-        "_wake",
         "_isWaiting",
         "_timer",
         "_below",
@@ -96,7 +95,6 @@ class Consumer(Generic[T]):
         self._written: list[T | End] = []
         self._ready: list[T | End] = []
         self._wakeUp: WakeUp | None = None
-        self._wake: Callable[[], None] | None = None
         self._isWaiting = False
         self._timer: IDelayedCall | None = None
         self._below: tuple[int, Callable[[], object]] | None = None
@@ -163,7 +161,6 @@ class Consumer(Generic[T]):
         wakeUp = self._wakeUp
         if wakeUp is None:
             wakeUp = self._wakeUp = WakeUp(self._cancelled)
-            self._wake = wakeUp.fire
         elif wakeUp.isAwaited:
             raise InvalidActionError(f"Consumer {self.id} is already waiting for a value")
         if not self.isAlive:
@@ -179,11 +176,11 @@ class Consumer(Generic[T]):
         self.return_()
         self._isWaiting = False
         assert self._wakeUp is not None
-        self._wakeUp.fail(Failure(TimeoutError("Stream consumer iteration timed out")))
+        self._wakeUp.wake(Failure(TimeoutError("Stream consumer iteration timed out")))
 
     def _cancelled(self) -> None:
         self._isWaiting = False
-        self._wakeUp = self._wake = None  # it may be due already: it must not wake whoever waits here next
+        self._wakeUp = None  # it may be due already: it must not wake whoever waits here next
         self.return_()
 
     def _turnOver(self) -> list[T | End]:
@@ -232,7 +229,7 @@ class Consumer(Generic[T]):
                 self._stopTimer()
             # As Turns.wake, without the call: this is the way to every consumer.
             turns = self._turns
-            turns.wakeUps.append(self._wake)  # type: ignore[arg-type]
+            turns.wakeUps.append(self._wakeUp)
             if not turns.isDue:
                 turns.schedule()
 
@@ -246,7 +243,7 @@ class Consumer(Generic[T]):
         The end was taken.
         """
         if self._wakeUp is not None and not self._wakeUp.isAwaited:
-            self._wakeUp = self._wake = None  # they know each other, and only the garbage collector would free them
+            self._wakeUp = None  # they know each other, and only the garbage collector would free them
         self._leave()
 
     def _leave(self) -> None:
@@ -277,7 +274,8 @@ class ConsumerLoop(Generic[T]):
         consumer = self._consumer
         ready = consumer._ready
         if not ready:
-            while not (consumer._written or consumer._ready):
+            ready = consumer._written
+            while not ready:
                 wakeUp = consumer._wakeUp
                 if wakeUp is None or wakeUp.isAwaited or consumer.timeout is not None or not consumer.isAlive:
                     wakeUp = consumer._waiting()
@@ -285,7 +283,7 @@ class ConsumerLoop(Generic[T]):
                     # As nearly always; _waiting would do no more.
                     consumer._isWaiting = True
                 yield wakeUp
-            ready = consumer._ready or consumer._written
+                ready = consumer._ready or consumer._written
             if len(ready) > 1 and ready is consumer._written:
                 ready = consumer._turnOver()
         item = ready.pop()

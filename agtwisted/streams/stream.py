@@ -136,7 +136,7 @@ class WritableConsumableStream(ConsumableStream[T]):
                     consumer._stopTimer()
                 consumer._isWaiting = False
                 turns = self.turns
-                turns.wakeUps.append(consumer._wake)  # type: ignore[arg-type]
+                turns.wakeUps.append(consumer._wakeUp)
                 if not turns.isDue:
                     turns.schedule()
             else:

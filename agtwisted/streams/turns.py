@@ -21,6 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from agtwisted.sparinglog import SparingLogger
+from agtwisted.streams.wakeup import Job, wakeAll
 
 log = SparingLogger()
 
@@ -49,13 +50,16 @@ class Turns:
     """
     Runs jobs at the end of the reactor's turn: first all wake-ups (and those that they cause), then all flushes.
 
-    @ivar wakeUps: the wake-ups that wait. Only L{wake}, and those who do the same with fewer steps, add to it.
+    @ivar wakeUps: the wake-ups that wait, and the jobs that run with them. Only L{wake}, and those who do the same with
+        fewer steps, add to it.
     @ivar round: the number of the round of wake-ups that they will be: until it changes they have not run.
     @ivar outboxes: the outboxes that have something to send. What adds to it sees to L{isDue}, too.
     @ivar deliveries: the outboxes that have nothing but publications to send, or had when they joined; likewise.
     @ivar flushes: what is to be flushed behind those; likewise with L{flush}.
     @ivar isPolled: whether turns begin and end with the reactor's polls, and nobody looks at a connection again that has
         been read in one.
+    @ivar readers: by descriptor, those that a turn which is a poll reads together, when it has dealt with everybody else;
+        C{None} where turns are no polls.
     @ivar isDue: whether the end of the turn will come, without anything more being done for it.
     """
 
@@ -67,6 +71,7 @@ class Turns:
         "deliveries",
         "isDue",
         "isPolled",
+        "readers",
         "_reactor",
         "_soon",
         "_settling",
@@ -83,7 +88,7 @@ class Turns:
         self._reactor = reactor
         # Whoever stands in for a reactor may have a shorter way.
         self._soon: Callable[[Callable[[], object]], IDelayedCall] | None = getattr(reactor, "callSoon", None)
-        self.wakeUps: list[Callable[[], object]] = []
+        self.wakeUps: list[Any] = []
         self.round = 0
         self._settling: list[Callable[[], object]] = []
         self.flushes: list[Flushable] = []
@@ -95,6 +100,7 @@ class Turns:
         self._call: IDelayedCall | None = None
         self.isDue = False
         self.isPolled = False
+        self.readers: dict[int, Any] | None = None
         self._isWaking = False
 
     def getBackpressure(self) -> int:
@@ -114,7 +120,7 @@ class Turns:
         """
         Run C{job} with the wake-ups of this turn.
         """
-        self.wakeUps.append(job)
+        self.wakeUps.append(Job(job))
         if not self.isDue:
             self.schedule()
 
@@ -234,13 +240,14 @@ class Turns:
     def _runWakeUps(self) -> None:
         for _ in range(MAXIMUM_ROUNDS):
             if self.wakeUps:
-                jobs, self.wakeUps = self.wakeUps, []
+                wakeUps, self.wakeUps = self.wakeUps, []
                 self.round += 1
+                wakeAll(wakeUps)
             elif self._settling:
                 jobs, self._settling = self._settling, []
+                self._runAll(jobs)
             else:
                 return
-            self._runAll(jobs)
 
     def _runFlushes(self) -> None:
         outboxes, self.outboxes = self.outboxes, []

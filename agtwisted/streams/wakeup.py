@@ -9,13 +9,17 @@ for. A loop over a stream nearly always comes back to where it waited.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from functools import partial
 from typing import Any
 
 from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.python.failure import Failure
+
+from agtwisted.sparinglog import SparingLogger
+
+log = SparingLogger()
 
 
 def _findContinuation() -> Callable[..., None] | None:
@@ -41,6 +45,9 @@ class WakeUp(Deferred[None]):
     does so itself for as long as the coroutine comes back to wait here.
 
     @ivar isAwaited: whether a loop waits for it, also when it is due already.
+    @ivar resume: goes on with the coroutine and returns what it awaits next, where Twisted need not be asked; C{None} else,
+        and where nobody waits.
+    @ivar waited: what Twisted has given with its callback, by which it goes on.
     """
 
     def __init__(self, cancelled: Callable[[], object]) -> None:
@@ -51,9 +58,8 @@ class WakeUp(Deferred[None]):
         self.isAwaited = False
         self._cancelled = cancelled
         self._callback: Callable[..., object] | None = None
-        self._arguments: tuple[Any, ...] = ()
-        #: Goes on with the coroutine and returns what it awaits next, where Twisted need not be asked.
-        self._resume: Callable[[], Any] | None = None
+        self.waited: tuple[Any, ...] = ()
+        self.resume: Callable[[], Any] | None = None
 
     def addBoth(self, callback: Any, *args: Any, **kw: Any) -> Any:
         """
@@ -61,66 +67,96 @@ class WakeUp(Deferred[None]):
         """
         self.isAwaited = True
         self._callback = callback
-        self._arguments = args
+        self.waited = args
         if callback is _continuation:
             _, coroutine, _, context = args
-            self._resume = partial(context.run, coroutine.send, None)
+            self.resume = partial(context.run, coroutine.send, None)
         return self
 
-    def fire(self) -> None:
+    def wake(self, failure: Failure | None = None) -> None:
         """
-        Wake the loop.
-        """
-        if not self.isAwaited:
-            return
-        resume, arguments = self._resume, self._arguments
-        if resume is None:
-            self.fail(None)
-            return
-        self.isAwaited = False
-        try:
-            awaited = resume()
-        except StopIteration as end:
-            result = end.value
-        except BaseException:
-            self._forget()
-            arguments[2].deferred.errback()
-            return
-        else:
-            if awaited is self:
-                self.isAwaited = True
-            else:
-                self._forget()
-                _waitFor(awaited, *arguments[1:])
-            return
-        self._forget()
-        arguments[2].deferred.callback(result)
+        Wake the loop, if it still waits, as Twisted does.
 
-    def fail(self, failure: Failure | None) -> None:
-        """
-        Wake the loop with a failure that is raised in it.
+        @param failure: is raised in it.
         """
         if self.isAwaited:
             self.isAwaited = False
-            callback, arguments = self._callback, self._arguments
-            self._forget()
+            callback, arguments = self._callback, self.waited
+            self.forget()
             assert callback is not None
             callback(failure, *arguments)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """
+        The loop that has waited does so no longer.
+        """
         if not self.isAwaited:  # by another loop, meanwhile
-            self._callback = self._resume = None
-            self._arguments = ()
+            self._callback = self.resume = None
+            self.waited = ()
 
     def cancel(self) -> None:
         """
         The coroutine that waits here was cancelled.
         """
         self._cancelled()
-        self.fail(Failure(CancelledError()))
+        self.wake(Failure(CancelledError()))
 
     def __await__(self) -> Generator[Any, None, None]:
         yield self
+
+
+class Job:
+    """
+    What runs with the wake-ups and is none.
+    """
+
+    __slots__ = ("_job",)
+
+    #: As that of a L{WakeUp}.
+    resume: Callable[[], Any] | None = None
+
+    def __init__(self, job: Callable[[], object]) -> None:
+        self._job = job
+
+    def wake(self, failure: Failure | None = None) -> None:
+        """
+        Run it.
+        """
+        self._job()
+
+
+def wakeAll(wakeUps: Sequence[Any]) -> None:
+    """
+    Wake many loops, without a call for each where Twisted need not be asked.
+
+    @param wakeUps: each a L{WakeUp} or a L{Job}.
+    """
+    for wakeUp in wakeUps:
+        try:
+            resume = wakeUp.resume
+            if resume is None:
+                wakeUp.wake()
+                continue
+            # Another loop may wait there while this one goes on.
+            waited = wakeUp.waited
+            wakeUp.isAwaited = False
+            try:
+                awaited = resume()
+            except StopIteration as end:
+                result = end.value
+            except BaseException:
+                result = Failure()
+            else:
+                if awaited is wakeUp:
+                    wakeUp.isAwaited = True
+                else:
+                    wakeUp.forget()
+                    _waitFor(awaited, *waited[1:])
+                continue
+            wakeUp.forget()
+            waited[2].deferred.callback(result)
+        except Exception:
+            log.failure("What was to run at the end of a reactor turn has failed.")
 
 
 def _waitFor(awaited: Any, coroutine: Coroutine[Any, Any, Any], status: Any, context: Any) -> None:

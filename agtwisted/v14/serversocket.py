@@ -122,12 +122,12 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         @return: the stream of that event.
         """
         # It may be one of the client's.
-        self._takesDirectly = self._mayTakeDirectly = False
+        self.takesNotDirectly()
         return super().listener(eventName)
 
     def _listen(self, event: str, listener: Listener) -> None:
         if event == "message":
-            self._takesDirectly = self._mayTakeDirectly = False
+            self.takesNotDirectly()
         super()._listen(event, listener)
 
     def _takeMessage(self, payload: bytes, isBinary: bool) -> Waiting:
@@ -200,9 +200,10 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
             if not listener.isUsual:
                 self._callBack(event, (listener,), (data, response))
                 continue
-            # As _callBack, without the call.
+            # As _callBack, without the call. (What an attribute holds is called sooner when it is in a variable.)
+            function = listener.function
             try:
-                result = listener.function(data, response)
+                result = function(data, response)
             except Exception:
                 log.failure(COMPLAINT)
                 continue

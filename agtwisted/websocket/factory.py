@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from agtwisted.protocol.floods import FloodLimits
-from agtwisted.websocket.frames import LONGEST_FAST, SHORT_LENGTHS
+from agtwisted.websocket.frames import LONGEST_FAST, SHORT_LENGTHS, FrameProtocol
 from agtwisted.websocket.protocol import AGServerProtocol
 
 log = Logger()
@@ -78,6 +78,7 @@ class AGServerFactory(WebSocketServerFactory):
         if longest < 125:
             defaults["_shortLengths"] = {head: length for head, length in SHORT_LENGTHS.items() if length <= longest}
         defaults["_longestFrame"] = defaults["_longestFast"] + (8 if longest > 125 else 6)
+        defaults["_longestShort"] = min(defaults["_longestFrame"], FrameProtocol._longestShort)
         defaults["perMessageCompressionAccept"] = staticmethod(self.perMessageCompressionAccept)
         return defaults
 

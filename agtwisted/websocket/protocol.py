@@ -38,7 +38,7 @@ class AGServerProtocol(UpgradingProtocol):
             self._peer = self._builtFor
             self._sendWithoutDelay(transport)
             if websocket.fastPaths and not transport.TLS:
-                self._goDirectly(transport, self._read, transport.socket.send)
+                self._readDirectly(transport)
         elif isinstance(transport, ProtocolWrapper):
             self._sendWithoutDelay(transport.transport)
             direct = directTLS(transport, self) if websocket.fastPaths else None
@@ -88,6 +88,7 @@ class AGServerProtocol(UpgradingProtocol):
             self.closeHandshakeTimeoutCall.cancel()
         self.state = WebSocketProtocol.STATE_CLOSED
         self._isLost = True
+        self._readNoMore()
         cleaning = self.factory.agServer.cleaning
         if self._receiver is None or self._hasTime or cleaning.mayGoOn():
             self._cleanUp()

@@ -24,7 +24,7 @@ class EchoSocket(AGServerSocket):
     Receives and sends like any socket, and returns every message as it came.
     """
 
-    def messageReceived(self, payload: bytes, isBinary: bool) -> None:
+    def messageReceived(self, payload: bytes, isBinary: bool, heardAt: float | None = None) -> None:
         """
         Take every message as it is: nothing here is a packet.
         """

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from agtwisted.streams import wakeup
-from agtwisted.streams.wakeup import WakeUp
+from agtwisted.streams.wakeup import WakeUp, wakeAll
 
 CURRENT: ContextVar[str] = ContextVar("CURRENT", default="none")
 
@@ -75,10 +75,10 @@ class WakeUpTests(SynchronousTestCase):
             for _ in range(3):
                 self.assertTrue(wakeUp.isAwaited)
                 self.assertNoResult(ended)
-                wakeUp.fire()
+                wakeAll([wakeUp])
             self.assertEqual((self.successResultOf(ended), self.steps), ("done", [0, 1, 2]))
             self.assertFalse(wakeUp.isAwaited)
-            wakeUp.fire()
+            wakeAll([wakeUp])
 
         self.bothWays(test)
 
@@ -94,8 +94,8 @@ class WakeUpTests(SynchronousTestCase):
 
         def test(wakeUp: WakeUp) -> None:
             ended = Deferred.fromCoroutine(loop(wakeUp))
-            wakeUp.fire()
-            wakeUp.fire()
+            wakeAll([wakeUp])
+            wakeAll([wakeUp])
             self.failureResultOf(ended, ZeroDivisionError)
             self.assertFalse(wakeUp.isAwaited)
 
@@ -120,13 +120,13 @@ class WakeUpTests(SynchronousTestCase):
             others: list[Deferred[int]] = [Deferred(), Deferred(), Deferred()]
             others[2].callback(3)
             ended = Deferred.fromCoroutine(loop(wakeUp, others))
-            wakeUp.fire()
+            wakeAll([wakeUp])
             self.assertFalse(wakeUp.isAwaited)
             others[0].callback(1)
-            wakeUp.fire()
+            wakeAll([wakeUp])
             others[1].errback(Failure(ZeroDivisionError()))
-            wakeUp.fire()
-            wakeUp.fire()
+            wakeAll([wakeUp])
+            wakeAll([wakeUp])
             self.successResultOf(ended)
             self.assertEqual(self.steps, [1, "failed", 3, "no Deferred"])
 
@@ -143,7 +143,7 @@ class WakeUpTests(SynchronousTestCase):
         def test(wakeUp: WakeUp) -> None:
             ended = Deferred.fromCoroutine(outer(wakeUp))
             for _ in range(3):
-                wakeUp.fire()
+                wakeAll([wakeUp])
             self.assertEqual(self.successResultOf(ended), "donedone")
 
         self.bothWays(test)
@@ -162,10 +162,10 @@ class WakeUpTests(SynchronousTestCase):
             ended = Deferred.fromCoroutine(
                 first(wakeUp, lambda: others.append(Deferred.fromCoroutine(self.loop(wakeUp, 1))))
             )
-            wakeUp.fire()
+            wakeAll([wakeUp])
             self.successResultOf(ended)
             self.assertTrue(wakeUp.isAwaited)
-            wakeUp.fire()
+            wakeAll([wakeUp])
             self.assertEqual(self.successResultOf(others[0]), "done")
 
         self.bothWays(test)
@@ -182,8 +182,8 @@ class WakeUpTests(SynchronousTestCase):
 
         def test(wakeUp: WakeUp) -> None:
             ended = Deferred.fromCoroutine(self.loop(wakeUp, 5))
-            wakeUp.fire()
-            wakeUp.fire()
+            wakeAll([wakeUp])
+            wakeAll([wakeUp])
             ended.cancel()
             self.failureResultOf(ended, CancelledError)
             self.assertEqual((self.cancelled, self.steps), (["cancelled"], [0, 1]))
@@ -191,7 +191,7 @@ class WakeUpTests(SynchronousTestCase):
             other: Deferred[None] = Deferred(lambda _: stopped.append("stopped"))
             wakeUp = self.make()
             ended = Deferred.fromCoroutine(elsewhere(wakeUp, other))
-            wakeUp.fire()
+            wakeAll([wakeUp])
             ended.cancel()
             self.failureResultOf(ended, CancelledError)
             self.assertEqual((stopped, self.cancelled), (["stopped"], ["cancelled"]))
@@ -211,8 +211,8 @@ class WakeUpTests(SynchronousTestCase):
 
         def test(wakeUp: WakeUp) -> None:
             ended = Deferred.fromCoroutine(loop(wakeUp))
-            wakeUp.fire()
-            wakeUp.fire()
+            wakeAll([wakeUp])
+            wakeAll([wakeUp])
             self.assertEqual((self.successResultOf(ended), CURRENT.get()), ("mine", "none"))
 
         self.bothWays(test)
