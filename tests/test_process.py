@@ -301,6 +301,59 @@ class LeanPollingTests(SynchronousTestCase):
         self.assertEqual(len(self.reactor.getReaders()) - len(self.reactor._internalReaders), 1)
         another.connectionLost(Failure(ZeroDivisionError()))
 
+    def test_readTogether(self) -> None:
+        """
+        Those who want to be read together are, behind all others that have something to read, in one call.
+        """
+        happened: list[Any] = []
+        reader = SimpleNamespace(readAll=lambda readers: happened.append(len(readers)))
+        fars = []
+        for _ in range(3):
+            near, far = socket.socketpair()
+            fars.append(far)
+            self.addCleanup(far.close)
+            connection: Any = Connection(near, Receiver(), self.reactor)  # type: ignore[arg-type]
+            connection.startReading()
+            self.addCleanup(connection.connectionLost, Failure(ZeroDivisionError()))
+            assert self.turns.readers is not None
+            self.turns.readers[near.fileno()] = reader
+            far.send(b"x")
+        self.protocol.dataReceived = happened.append  # type: ignore[method-assign]
+        self.far.send(b"other")
+        self.reactor.doIteration(1)
+        self.assertEqual(happened, [b"other", 3])
+
+    def test_readAndWritten(self) -> None:
+        """
+        Who can be written to as well is read by itself, as by any reactor.
+        """
+        happened: list[Any] = []
+        assert self.turns.readers is not None
+        self.turns.readers[self.connection.fileno()] = SimpleNamespace(readAll=happened.append)
+        self.connection.write(b"hello")
+        self.far.send(b"hello")
+        self.reactor.doIteration(1)
+        self.assertEqual((self.protocol.received, happened), ([b"hello"], []))
+        self.assertEqual(self.far.recv(10), b"hello")
+
+    def test_readBeforeTheEnd(self) -> None:
+        """
+        What a peer has said before it went is read as well, and then that it has gone.
+        """
+        happened: list[Any] = []
+
+        def readAll(readers: list[object]) -> None:
+            happened.extend(readers)
+            self.connection.doRead()
+
+        reader = SimpleNamespace(readAll=readAll)
+        assert self.turns.readers is not None
+        self.turns.readers[self.connection.fileno()] = reader
+        self.far.send(b"hello")
+        self.far.close()
+        self.reactor.doIteration(1)
+        self.assertEqual((self.protocol.received, happened), ([b"hello"], [reader]))
+
     def test_otherReactors(self) -> None:
         """
         Reactors of other kinds, also those that are made from this one, are left as they are.

@@ -242,9 +242,8 @@ class FrameProtocol(WebSocketServerProtocol):
         """
         What has come could not be dealt with: as Twisted's reactors, end the connection.
         """
-        self._readNoMore()
         transport = self._directTransport
-        if transport is not None and not transport.disconnected:
+        if transport is not None:
             transport.connectionLost(Failure(error))
 
     def _readNoMore(self) -> None:
