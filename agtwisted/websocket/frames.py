@@ -179,6 +179,9 @@ class FrameProtocol(WebSocketServerProtocol):
         Read from many connections, and then take what has come: as L{_read} for each, but quicker, because the processor
         goes on with what it has just done. For turns that are polls.
         """
+        if len(protocols) == 1:
+            protocols[0]._readAlone()
+            return
         received: list[Any] = []
         for protocol in protocols:
             # (What an attribute holds is called sooner when it is in a variable.)
@@ -202,8 +205,13 @@ class FrameProtocol(WebSocketServerProtocol):
                 protocol._taken(data)
             except Exception as error:
                 # Its own affair: what the others have said is to be heard.
-                log.failure("Reading from a connection has failed.")
-                protocol._broken(error)
+                protocol._failed(error)
+
+    def _readAlone(self) -> None:
+        try:
+            self._read()
+        except Exception as error:
+            self._failed(error)
 
     def _read(self) -> Exception | None:
         """
@@ -238,10 +246,11 @@ class FrameProtocol(WebSocketServerProtocol):
         self.dataReceived(data)
         return None
 
-    def _broken(self, error: Exception) -> None:
+    def _failed(self, error: Exception) -> None:
         """
         What has come could not be dealt with: as Twisted's reactors, end the connection.
         """
+        log.failure("Reading from a connection has failed.")
         transport = self._directTransport
         if transport is not None:
             transport.connectionLost(Failure(error))
