@@ -9,7 +9,8 @@ What a process that does nothing but serve may change in itself. C{twistd agserv
     are dispatched without the context, the end of the turn comes when the events of one poll have been dispatched, and
     the next poll follows at once if nothing else is due. Connections whose peers are gone come last (L{agtwisted.hangups}),
     and when there is too much to hear, those who have just been heard come first (L{agtwisted.crowds}).
-    When something has been published to many, a turn polls more than once before it is sent: publications that come
+    What has come for the server is read from all connections first and taken then, which costs less than doing both for one
+    after the other. When something has been published to many, a turn polls more than once before it is sent: publications that come
     together leave together.
 """
 
