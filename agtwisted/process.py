@@ -10,8 +10,8 @@ What a process that does nothing but serve may change in itself. C{twistd agserv
     the next poll follows at once if nothing else is due. Connections whose peers are gone come last (L{agtwisted.hangups}),
     and when there is too much to hear, those who have just been heard come first (L{agtwisted.crowds}).
     What has come for the server is read from all connections first and taken then, which costs less than doing both for one
-    after the other. When something has been published to many, a turn polls more than once before it is sent: publications that come
-    together leave together.
+    after the other. When something has been published to many, a turn polls more than once before it is sent: publications
+    that come together leave together.
 """
 
 from __future__ import annotations
