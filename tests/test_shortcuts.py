@@ -28,6 +28,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from agtwisted import AGServer, websocket
 from agtwisted.shortcuts import VARIABLE, mayBeTaken
+from agtwisted.websocket.frames import FrameProtocol
 from tests.wire import (
     BINARY,
     CLOSE,
@@ -261,10 +262,11 @@ class Play:
     @ivar seen: after each chunk, what the application has got, what was sent, and whether the server has hung up.
     """
 
-    def __init__(self, deeds: dict[int, str], isWatched: bool) -> None:
+    def __init__(self, deeds: dict[int, str], isWatched: bool, isTogether: bool = False) -> None:
         """
         @param deeds: what the server does of itself, by the number of the chunk before which it does it.
         @param isWatched: whether the application looks at the messages as they come.
+        @param isTogether: whether the connection is read together with another one, which has nothing to say.
         """
         self.clock = Clock()
         self.server = AGServer(reactor=self.clock, authKey="secret", maxPayload=MAXIMUM_PAYLOAD)  # type: ignore[arg-type]
@@ -274,6 +276,12 @@ class Play:
         self.happened: list[Any] = []
         self.seen: list[Any] = []
         self._deeds = deeds
+        self._together: list[Any] = []
+        if isTogether:
+            other = RawClient(self.server.websocketFactory(), self.clock)
+            other.join()
+            self.client.protocol._directTransport = self.client.transport
+            self._together = [other.protocol, self.client.protocol]
         self._follow(self.socket.receiver("x"), lambda data: self.happened.append(("x", data)))
         self._follow(self.socket.procedure("echo"), lambda request: request.end(request.data))
         self._follow(self.socket.procedure("end?"), self._mayEnd)
@@ -314,10 +322,19 @@ class Play:
         """
         for number, piece in enumerate(pieces):
             self._do(self._deeds.get(number))
-            self.client.send(piece)
+            if self._together:
+                self._read(piece)
+            else:
+                self.client.send(piece)
             self._look()
         self.client.lose()
         self._look()
+
+    def _read(self, piece: bytes) -> None:
+        if not self.client.transport.disconnecting:
+            self.client.protocol._receive = lambda size: piece
+            FrameProtocol.readAll(self._together)
+        self.clock.advance(0)
 
     def _do(self, deed: str | None) -> None:
         if deed == "transmit":
@@ -344,12 +361,14 @@ class ReceivingTests(SynchronousTestCase):
     Whatever a client sends.
     """
 
-    def play(self, areTaken: bool, pieces: list[bytes], deeds: dict[int, str], isWatched: bool) -> Play:
+    def play(
+        self, areTaken: bool, pieces: list[bytes], deeds: dict[int, str], isWatched: bool, isTogether: bool = False
+    ) -> Play:
         """
         @return: what happens, with short cuts or without.
         """
         with shortCuts(areTaken):
-            play = Play(deeds, isWatched)
+            play = Play(deeds, isWatched, isTogether)
             play.send(pieces)
         return play
 
@@ -365,15 +384,19 @@ class ReceivingTests(SynchronousTestCase):
         self, parts: list[Part], cuts: list[float], isShredded: bool, deeds: dict[int, str], isWatched: bool
     ) -> None:
         """
-        With short cuts and without, the application gets the same, the client gets the same, and the connection ends
-        with the same, after every single piece. (Only text that is no UTF-8 is found out earlier without, in the midst of
-        its frame, and the connection closed sooner.)
+        With short cuts and without, read alone or together with others, the application gets the same, the client gets
+        the same, and the connection ends with the same, after every single piece. (Only text that is no UTF-8 is found out
+        earlier without, in the midst of its frame, and the connection closed sooner.)
         """
         isBroken = any(part.breaksEarly for part in parts)
         pieces = chunks(b"".join(part.data for part in parts), cuts, isShredded)
-        plays = [self.play(areTaken, pieces, {} if isBroken else deeds, isWatched) for areTaken in (True, False)]
-        fast, ordinary = (play.result() if isBroken else play.seen for play in plays)
+        ways = ((True, False), (True, True), (False, False))
+        plays = [
+            self.play(areTaken, pieces, {} if isBroken else deeds, isWatched, isTogether) for areTaken, isTogether in ways
+        ]
+        fast, together, ordinary = (play.result() if isBroken else play.seen for play in plays)
         self.assertEqual(fast, ordinary)
+        self.assertEqual(together, ordinary)
 
     @repeatable(40)
     @given(st.lists(st.integers(0, 300), min_size=1, max_size=30), cuttings, st.booleans(), masks)
@@ -382,8 +405,8 @@ class ReceivingTests(SynchronousTestCase):
         Nothing is lost or comes twice, however it is cut.
         """
         data = b"".join(clientFrame(text(length), mask=mask) for length in lengths)
-        for areTaken in (True, False):
-            play = self.play(areTaken, chunks(data, cuts, isShredded), {}, True)
+        for areTaken, isTogether in ((True, False), (True, True), (False, False)):
+            play = self.play(areTaken, chunks(data, cuts, isShredded), {}, True, isTogether)
             got = [values[1] for values in play.happened if values[0] == "x"]
             self.assertEqual(got, ["é" * (length // 2) for length in lengths])
 
@@ -415,6 +438,12 @@ class Kernel:
         self.taken += data[:count]
         self.room -= count
         return count
+
+    def recv(self, size: int) -> bytes:
+        """
+        @raise BlockingIOError: nothing comes.
+        """
+        raise BlockingIOError(EWOULDBLOCK, "empty")
 
     def setblocking(self, isBlocking: bool) -> None:
         """
