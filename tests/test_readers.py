@@ -323,6 +323,23 @@ class ReadersTests(WebSocketTestCase):
         self.assertEqual(third.heard, [3])
         self.assertEqual(set(self.readers), {silent.descriptor, third.descriptor})
 
+    def test_notReadable(self) -> None:
+        """
+        Whatever goes wrong with reading from one, nothing is lost that was read from others.
+        """
+
+        def full(size: int) -> bytes:
+            raise MemoryError
+
+        first, second, third = self.join(3)
+        self.patch(second.protocol, "_receive", full)
+        first.say(1)
+        third.say(3)
+        self.read([first, second, third])
+        self.assertEqual((first.heard, third.heard), ([1], [3]))
+        self.assertEqual(len(self.flushLoggedErrors(MemoryError)), 1)
+        self.assertEqual(second.socket.state, "closed")
+
     def test_sameDescriptor(self) -> None:
         """
         A connection that is cleaned up after later does not take its successor's place away, which has its descriptor.

@@ -188,7 +188,8 @@ class FrameProtocol(WebSocketServerProtocol):
             receive = protocol._receive
             try:
                 received.append(receive(protocol._readSize))
-            except OSError as error:
+            except Exception as error:
+                # Whatever it is, nothing is lost that has been read from others.
                 received.append(error)
         now = protocols[0].factory.agServer.wheel.seconds()
         for protocol, data in zip(protocols, received, strict=True):
@@ -226,18 +227,21 @@ class FrameProtocol(WebSocketServerProtocol):
             return self.notRead(error)
         return self._taken(data)
 
-    def _taken(self, data: bytes | OSError) -> Exception | None:
+    def _taken(self, data: bytes | Exception) -> Exception | None:
         """
         Deal with what was read.
 
         @param data: or why nothing was.
         @return: why the connection is gone, C{None} if it is not.
+        @raise Exception: what nobody has reckoned with.
         """
         if self._directTransport is None:
             # It was given up after it was read.
             return None
         if isinstance(data, OSError):
             return self.notRead(data)
+        if isinstance(data, Exception):
+            raise data
         if not data:
             return self.notRead(None)
         if len(data) == READ_SHORT:
