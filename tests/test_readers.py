@@ -1,5 +1,5 @@
 """
-Tests of reading from many connections together: L{agtwisted.websocket.frames.FrameProtocol.readAll}.
+Tests of reading from many connections together: L{agtwisted.websocket.reading.ReadingProtocol.readAll}.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from twisted.internet.main import CONNECTION_LOST
 from twisted.python.failure import Failure
 
 from agtwisted import websocket
-from agtwisted.websocket.frames import FrameProtocol
+from agtwisted.websocket.reading import ReadingProtocol
 from tests.test_websocket import WebSocketTestCase, WritersClock
-from tests.wire import BINARY, PING, PONG, TEXT, Transport, clientFrame, closeFrame, frames, packet, upgradeRequest
+from tests.wire import BINARY, PING, PONG, TEXT, clientFrame, closeFrame, frames, joinThrough, packet, takeAll
 
 #: Of texts; frames that have a short head are among them, those that have a long one, and all between.
 LENGTHS = (0, 1, 60, 90, 91, 92, 93, 94, 100, 101, 102, 103, 400, 1500)
@@ -33,12 +33,9 @@ class Client:
             each.setblocking(False)
             test.addCleanup(each.close)
         before = set(test.server.clients)
-        self.protocol: Any = test.server.websocketFactory().buildProtocol(None)
-        self.transport: Any = Transport(ours, self.protocol, test.clock)
-        self.descriptor = self.transport.fileno()
-        self.protocol.makeConnection(self.transport)
-        self.protocol.dataReceived(upgradeRequest())
-        self.protocol.dataReceived(packet("#handshake", {}, 1))
+        self.protocol = joinThrough(test.server.websocketFactory(), ours, test.clock)
+        self.transport = self.protocol.transport
+        self.descriptor = ours.fileno()
         test.settle()
         (id,) = set(test.server.clients) - before
         self.socket: Any = test.server.clients[id]
@@ -61,13 +58,7 @@ class Client:
         """
         @return: what has come.
         """
-        chunks = []
-        try:
-            while chunk := self.peer.recv(1 << 20):
-                chunks.append(chunk)
-        except BlockingIOError:
-            pass
-        return b"".join(chunks)
+        return takeAll(self.peer)
 
 
 class ReadersTests(WebSocketTestCase):
@@ -96,7 +87,7 @@ class ReadersTests(WebSocketTestCase):
         Read from them, as a turn does.
         """
         self.server.turns.isPolled = True
-        FrameProtocol.readAll([client.protocol for client in clients])
+        ReadingProtocol.readAll([client.protocol for client in clients])
         self.server.turns.isPolled = False
         self.settle()
 

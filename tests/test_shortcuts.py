@@ -28,7 +28,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from agtwisted import AGServer, websocket
 from agtwisted.shortcuts import VARIABLE, mayBeTaken
-from agtwisted.websocket.frames import FrameProtocol
+from agtwisted.websocket.reading import ReadingProtocol
 from tests.wire import (
     BINARY,
     CLOSE,
@@ -333,7 +333,7 @@ class Play:
     def _read(self, piece: bytes) -> None:
         if not self.client.transport.disconnecting:
             self.client.protocol._receive = lambda size: piece
-            FrameProtocol.readAll(self._together)
+            ReadingProtocol.readAll(self._together)
         self.clock.advance(0)
 
     def _do(self, deed: str | None) -> None:

@@ -41,11 +41,12 @@ from tests.wire import (
     PONG,
     TEXT,
     RawClient,
-    Transport,
     clientFrame,
     closeFrame,
     frames,
+    joinThrough,
     packet,
+    takeAll,
     upgradeRequest,
 )
 
@@ -734,11 +735,8 @@ class DirectTests(WebSocketTestCase):
         self.addCleanup(self.peer.close)
         self.addCleanup(ours.close)
         ours.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 4096)
-        self.protocol = self.server.websocketFactory().buildProtocol(None)
-        self.transport = Transport(ours, self.protocol, self.clock)
-        self.protocol.makeConnection(self.transport)
-        self.protocol.dataReceived(upgradeRequest())
-        self.protocol.dataReceived(packet("#handshake", {}, 1))
+        self.protocol = joinThrough(self.server.websocketFactory(), ours, self.clock)
+        self.transport = self.protocol.transport
         self.settle()
         (self.socket,) = self.server.clients.values()
         self.read()
@@ -748,13 +746,7 @@ class DirectTests(WebSocketTestCase):
         @return: what has come.
         """
         self.settle()
-        chunks = []
-        try:
-            while chunk := self.peer.recv(1 << 20):
-                chunks.append(chunk)
-        except BlockingIOError:
-            pass
-        return b"".join(chunks)
+        return takeAll(self.peer)
 
     def test_direct(self) -> None:
         """

@@ -4,6 +4,7 @@ WebSocket clients that speak in bytes, for tests of the layers below the socket.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from itertools import cycle
 from typing import Any
@@ -112,6 +113,30 @@ class Transport(Connection):
         @return: a peer without an address, as UNIX sockets have.
         """
         return None
+
+
+def joinThrough(factory: Any, skt: Any, clock: Any) -> Any:
+    """
+    Open a connection through a real socket, as a client that has completed both handshakes.
+
+    @return: the server's protocol.
+    """
+    protocol = factory.buildProtocol(None)
+    protocol.makeConnection(Transport(skt, protocol, clock))
+    protocol.dataReceived(upgradeRequest())
+    protocol.dataReceived(packet("#handshake", {}, 1))
+    return protocol
+
+
+def takeAll(skt: Any) -> bytes:
+    """
+    @return: what has come through a socket that does not block.
+    """
+    chunks = []
+    with contextlib.suppress(BlockingIOError):
+        while chunk := skt.recv(1 << 20):
+            chunks.append(chunk)
+    return b"".join(chunks)
 
 
 class RawClient:

@@ -243,14 +243,7 @@ class ReceivingSocket(DecodingSocket):
             unanswered = self.unansweredCount
             if unanswered < self._callsWatched and server.requestCreator is None:
                 self.unansweredCount = unanswered + 1
-                # As makeRequest, without the call.
-                request = _new(AGRequest)
-                request.socket = self
-                request.id = callId
-                request.procedure = event
-                request.data = value
-                request.sent = False
-                value = request
+                value = makeRequest(self, callId, event, value)
             elif unanswered < self._callsWatched or self.admitsCall(callId):
                 value = self.createRequest(self._whole, callId, event, value)
             else:

@@ -118,7 +118,7 @@ class Job:
     def __init__(self, job: Callable[[], object]) -> None:
         self._job = job
 
-    def wake(self, failure: Failure | None = None) -> None:
+    def wake(self) -> None:
         """
         Run it.
         """

@@ -15,9 +15,9 @@ All this leans on internals of Autobahn and Twisted, which are checked when this
 made; if one is missing, or if L{agtwisted.shortcuts} says so, everything takes the ordinary way.
 
 One connection is one object, whose class is built up in steps, each on top of the one before: L{frames
-<agtwisted.websocket.frames>} with the two short ways, L{closing <agtwisted.websocket.closing>},
-L{parsing <agtwisted.websocket.parsing>} with Autobahn's parser and what guards it, L{upgrading
-<agtwisted.websocket.upgrading>} with everything that is HTTP, and at last L{AGServerProtocol}.
+<agtwisted.websocket.frames>} with the two short ways, L{reading <agtwisted.websocket.reading>} straight from the kernel,
+L{closing <agtwisted.websocket.closing>}, L{parsing <agtwisted.websocket.parsing>} with Autobahn's parser and what guards
+it, L{upgrading <agtwisted.websocket.upgrading>} with everything that is HTTP, and at last L{AGServerProtocol}.
 """
 
 from agtwisted.websocket.factory import AGServerFactory

@@ -13,7 +13,8 @@ from twisted.protocols.policies import ProtocolWrapper
 
 from agtwisted.protocol.statuses import MESSAGE_TOO_BIG, NO_STATUS, closeFault
 from agtwisted.sparinglog import SparingLogger
-from agtwisted.websocket.frames import OPEN, FrameProtocol
+from agtwisted.websocket.frames import OPEN
+from agtwisted.websocket.reading import ReadingProtocol
 
 log = SparingLogger()
 
@@ -26,7 +27,7 @@ _LINGER = 5
 _CLOSING = WebSocketProtocol.STATE_CLOSING
 
 
-class ClosingProtocol(FrameProtocol):
+class ClosingProtocol(ReadingProtocol):
     """
     Ends a connection.
     """

@@ -17,7 +17,7 @@ from agtwisted.accepting import sendsWithoutDelay
 from agtwisted.interfaces import ITransport
 from agtwisted.protocol.statuses import HUNG_UP
 from agtwisted.websocket.directtls import directTLS
-from agtwisted.websocket.frames import READ_SHORT, READ_SIZE
+from agtwisted.websocket.reading import READ_SHORT, READ_SIZE
 from agtwisted.websocket.upgrading import UpgradingProtocol
 
 
