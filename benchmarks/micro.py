@@ -6,7 +6,7 @@ that does other things besides. Each number comes from many short repeats. The I
 nothing disturbs it; a I{median} far above shows how much did.
 
 C{--compare REVISION} measures an older state of the checkout in alternation with this one, each in a process of its
-own.
+own, and without what is in C.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import cProfile
 import json
+import os
 import pstats
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from agtwisted.shortcuts import VARIABLE
 from benchmarks import application, application14
 
 ROOT = Path(__file__).parent.parent
@@ -226,7 +228,10 @@ class Worker:
         @param folder: a checkout.
         """
         command = [sys.executable, "-m", "benchmarks.micro", "--worker", str(folder)]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # An older state of the checkout has nothing compiled.
+        environment = os.environ | {VARIABLE: "python"}
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True)
 
     def measure(self, name: str, repeats: int) -> list[float]:
         """

@@ -41,6 +41,7 @@ class Scenario:
     @ivar load: the arguments of the load generator.
     @ivar variant: the function of L{benchmarks.application} that the server runs.
     @ivar transport: C{tcp}, C{tls} or C{unix}.
+    @ivar isInC: whether agtwisted may use what it has in C.
     @ivar figures: what to compare, names in L{FIGURES}.
     @ivar isFresh: whether each run needs servers that have not served before.
     @ivar warmUp: seconds before measuring, if not as many as usual.
@@ -53,6 +54,7 @@ class Scenario:
     load: str
     variant: str = "plain"
     transport: str = "tcp"
+    isInC: bool = True
     figures: tuple[str, ...] = ("cpu",)
     isFresh: bool = False
     warmUp: float | None = None
@@ -112,6 +114,8 @@ SIDE_BY_SIDE = [
         "connect-tls", "Connecting over TLS", "connect --connections 400 --concurrency 50", transport="tls"
     ),
     Scenario("rpc1-unix", "RPC over a Unix socket", "rpc --connections 100", transport="unix"),
+    Scenario("rpc1-python", "RPC, without C", "rpc --connections 100", isInC=False),
+    Scenario("fan100-python", "1 to 100, without C", _FAN100, isInC=False),
 ]
 
 

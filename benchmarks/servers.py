@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from agtwisted.shortcuts import VARIABLE
 from benchmarks.apis import API, V20
 from benchmarks.scenarios import Scenario
 
@@ -277,7 +278,8 @@ def startOurs(
     application = ["--api", api.name, "--app", f"{api.application}:{scenario.variant}", "--endpoint", address.endpoint()]
     application += OPTIONS.get(scenario.variant, [])
     command = [twistd(), "-n", "--pidfile=", *options, "agserver", *application]
-    return Server(command, {"PYTHONPATH": str(ROOT)}, address, core)
+    environment = {"PYTHONPATH": str(ROOT)} | ({} if scenario.isInC else {VARIABLE: "python"})
+    return Server(command, environment, address, core)
 
 
 def startNode(scenario: Scenario, folder: Path, core: int | None, packages: Path, api: API = V20) -> Server:

@@ -24,6 +24,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from agtwisted import speedups
 from benchmarks.apis import APIS, V20
 from benchmarks.scenarios import FIGURES, GROUPS, Scenario, choose
 from benchmarks.servers import (
@@ -228,6 +229,8 @@ def main(words: list[str] | None = None) -> None:
     @param words: the command line; C{None} for that of the process.
     """
     arguments = readCommandLine(words)
+    if not speedups.areUsed:
+        print("This checkout has nothing compiled: pip install --editable . makes it as fast as it can be.", file=sys.stderr)
     loadBefore = os.getloadavg()[0]
     results = []
     try:

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 PACKAGE = Path(__file__).resolve().parent.parent / "agtwisted"
 
 BROKERS = {"protocol", "streams", "interfaces", "errors", "sparinglog"}
-SOCKETS = {"protocol", "streams", "errors", "interfaces", "options", "sparinglog"}
+SOCKETS = {"protocol", "streams", "errors", "interfaces", "options", "sparinglog", "speedups"}
 SERVER = SOCKETS | BROKERS | {"sockets", "brokers", "version"}
 ALL_BUT_V14 = SERVER | {"server", "client", "websocket", "site", "service", "testing", "shortage", "sparing", "accepting"}
 
@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "brokers": BROKERS | {"client"},
     "v14": SERVER | {"server"},
     "accepting": {"shortcuts"},
-    "websocket": {"interfaces", "protocol", "options", "shortcuts", "sparinglog", "accepting"},
+    "websocket": {"interfaces", "protocol", "options", "shortcuts", "sparinglog", "accepting", "speedups"},
     "answers": ALL_BUT_V14,
     "site": ALL_BUT_V14 | {"answers"},
     "service": ALL_BUT_V14 | {"admin"},
@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hangups": set(),
     "crowds": set(),
     "shortcuts": set(),
+    "speedups": {"shortcuts"},
     "sparing": set(),
     "sparinglog": {"sparing"},
     "shortage": {"sparing"},

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from agtwisted import websocket
 from agtwisted.websocket.reading import ReadingProtocol
+from tests.inpython import inPython
 from tests.test_websocket import WebSocketTestCase, WritersClock
 from tests.wire import BINARY, PING, PONG, TEXT, clientFrame, closeFrame, frames, joinThrough, packet, takeAll
 
@@ -27,7 +28,7 @@ class Client:
     A client, and the server's end of its connection, which a turn reads together with others.
     """
 
-    def __init__(self, test: ReadersTests) -> None:
+    def __init__(self, test: ReadersTestCase) -> None:
         ours, self.peer = sockets.socketpair()
         for each in (ours, self.peer):
             each.setblocking(False)
@@ -61,9 +62,9 @@ class Client:
         return takeAll(self.peer)
 
 
-class ReadersTests(WebSocketTestCase):
+class ReadersTestCase(WebSocketTestCase):
     """
-    Several connections that are read in one go.
+    Tests with a server whose turns are polls.
     """
 
     def setUp(self) -> None:
@@ -90,6 +91,12 @@ class ReadersTests(WebSocketTestCase):
         ReadingProtocol.readAll([client.protocol for client in clients])
         self.server.turns.isPolled = False
         self.settle()
+
+
+class ReadersTests(ReadersTestCase):
+    """
+    Several connections that are read in one go.
+    """
 
     def hurry(self) -> None:
         """
@@ -370,6 +377,21 @@ class ReadersTests(WebSocketTestCase):
         self.settle()
         self.assertEqual(client.heard, [1])
         client.protocol.abort()
+
+
+class InPythonTests(ReadersTests):
+    """
+    The same without C, if there is any.
+    """
+
+    def setUp(self) -> None:
+        """
+        Let Python do it.
+        """
+        super().setUp()
+        switched = inPython()
+        switched.__enter__()
+        self.addCleanup(switched.__exit__, None, None, None)
 
 
 class _Receiver:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from errno import EWOULDBLOCK
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -29,6 +29,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from agtwisted import AGServer, websocket
 from agtwisted.shortcuts import VARIABLE, mayBeTaken
 from agtwisted.websocket.reading import ReadingProtocol
+from tests.inpython import inPython
 from tests.wire import (
     BINARY,
     CLOSE,
@@ -37,6 +38,7 @@ from tests.wire import (
     PONG,
     TEXT,
     RawClient,
+    SocketClient,
     Transport,
     clientFrame,
     closeFrame,
@@ -266,12 +268,17 @@ class Play:
         """
         @param deeds: what the server does of itself, by the number of the chunk before which it does it.
         @param isWatched: whether the application looks at the messages as they come.
-        @param isTogether: whether the connection is read together with another one, which has nothing to say.
+        @param isTogether: whether the connection is a real one, and read together with another one, which has nothing to
+            say.
         """
-        self.clock = Clock()
+        self.clock = PollingClock()
         self.server = AGServer(reactor=self.clock, authKey="secret", maxPayload=MAXIMUM_PAYLOAD)  # type: ignore[arg-type]
-        self.client = RawClient(self.server.websocketFactory(), self.clock)
-        self.client.join()
+        self.client: Any
+        if isTogether:
+            self.client = SocketClient(self.server.websocketFactory(), self.clock)
+        else:
+            self.client = RawClient(self.server.websocketFactory(), self.clock)
+            self.client.join()
         (self.socket,) = self.server.clients.values()
         self.happened: list[Any] = []
         self.seen: list[Any] = []
@@ -280,7 +287,6 @@ class Play:
         if isTogether:
             other = RawClient(self.server.websocketFactory(), self.clock)
             other.join()
-            self.client.protocol._directTransport = self.client.transport
             self._together = [other.protocol, self.client.protocol]
         self._follow(self.socket.receiver("x"), lambda data: self.happened.append(("x", data)))
         self._follow(self.socket.procedure("echo"), lambda request: request.end(request.data))
@@ -331,8 +337,8 @@ class Play:
         self._look()
 
     def _read(self, piece: bytes) -> None:
-        if not self.client.transport.disconnecting:
-            self.client.protocol._receive = lambda size: piece
+        if not self.client.isClosing:
+            self.client.say(piece)
             ReadingProtocol.readAll(self._together)
         self.clock.advance(0)
 
@@ -356,19 +362,34 @@ class Play:
         return self.happened, [frame for _, sent, _, _ in self.seen for frame in sent], self.socket.state
 
 
+class Way(NamedTuple):
+    """
+    How something is received.
+
+    @ivar areTaken: whether short cuts are taken.
+    @ivar isTogether: whether the connection is read together with another one.
+    @ivar isInC: whether that is done in C, if there is any.
+    """
+
+    areTaken: bool
+    isTogether: bool = False
+    isInC: bool = True
+
+
+WAYS = (Way(False), Way(True), Way(True, isInC=False), Way(True, isTogether=True), Way(True, isTogether=True, isInC=False))
+
+
 class ReceivingTests(SynchronousTestCase):
     """
     Whatever a client sends.
     """
 
-    def play(
-        self, areTaken: bool, pieces: list[bytes], deeds: dict[int, str], isWatched: bool, isTogether: bool = False
-    ) -> Play:
+    def play(self, way: Way, pieces: list[bytes], deeds: dict[int, str], isWatched: bool) -> Play:
         """
-        @return: what happens, with short cuts or without.
+        @return: what happens.
         """
-        with shortCuts(areTaken):
-            play = Play(deeds, isWatched, isTogether)
+        with shortCuts(way.areTaken), inPython(not way.isInC):
+            play = Play(deeds, isWatched, way.isTogether)
             play.send(pieces)
         return play
 
@@ -390,13 +411,10 @@ class ReceivingTests(SynchronousTestCase):
         """
         isBroken = any(part.breaksEarly for part in parts)
         pieces = chunks(b"".join(part.data for part in parts), cuts, isShredded)
-        ways = ((True, False), (True, True), (False, False))
-        plays = [
-            self.play(areTaken, pieces, {} if isBroken else deeds, isWatched, isTogether) for areTaken, isTogether in ways
-        ]
-        fast, together, ordinary = (play.result() if isBroken else play.seen for play in plays)
-        self.assertEqual(fast, ordinary)
-        self.assertEqual(together, ordinary)
+        plays = [self.play(way, pieces, {} if isBroken else deeds, isWatched) for way in WAYS]
+        ordinary, *others = (play.result() if isBroken else play.seen for play in plays)
+        for way, other in zip(WAYS[1:], others, strict=True):
+            self.assertEqual(other, ordinary, way)
 
     @repeatable(40)
     @given(st.lists(st.integers(0, 300), min_size=1, max_size=30), cuttings, st.booleans(), masks)
@@ -405,8 +423,8 @@ class ReceivingTests(SynchronousTestCase):
         Nothing is lost or comes twice, however it is cut.
         """
         data = b"".join(clientFrame(text(length), mask=mask) for length in lengths)
-        for areTaken, isTogether in ((True, False), (True, True), (False, False)):
-            play = self.play(areTaken, chunks(data, cuts, isShredded), {}, True, isTogether)
+        for way in WAYS:
+            play = self.play(way, chunks(data, cuts, isShredded), {}, True)
             got = [values[1] for values in play.happened if values[0] == "x"]
             self.assertEqual(got, ["é" * (length // 2) for length in lengths])
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket as sockets
 from itertools import cycle
 from typing import Any
 
@@ -137,6 +138,63 @@ def takeAll(skt: Any) -> bytes:
         while chunk := skt.recv(1 << 20):
             chunks.append(chunk)
     return b"".join(chunks)
+
+
+class SocketClient:
+    """
+    One connection to a factory through a real socket, in bytes; it speaks as L{RawClient} does, and is read as turns read.
+
+    @ivar protocol: the server's protocol.
+    @ivar transport: what it writes to.
+    """
+
+    def __init__(self, factory: Any, clock: Any) -> None:
+        """
+        @param clock: one that a TCP transport takes for a reactor.
+        """
+        self._clock = clock
+        self._isLost = False
+        self._ours, self._peer = sockets.socketpair()
+        for each in (self._ours, self._peer):
+            each.setblocking(False)
+        self.protocol = joinThrough(factory, self._ours, clock)
+        self.transport = self.protocol.transport
+        # Turns that are polls know it, with this.
+        self.protocol._descriptor = self._ours.fileno()
+        factory.agServer.turns.readers = {self._ours.fileno(): self.protocol}
+        clock.advance(0)
+        self.take()
+
+    def say(self, data: bytes) -> None:
+        """
+        Send something that is read in one go.
+        """
+        self._peer.send(data)
+        self.protocol._readSize = len(data)
+
+    def take(self) -> bytes:
+        """
+        @return: what has come since this was last called.
+        """
+        self._clock.advance(0)
+        return takeAll(self._peer) if self._peer.fileno() >= 0 else b""
+
+    @property
+    def isClosing(self) -> bool:
+        """
+        Whether the server has closed the TCP connection.
+        """
+        return bool(self.transport.disconnecting or (self.transport.disconnected and not self._isLost))
+
+    def lose(self) -> None:
+        """
+        The TCP connection is gone.
+        """
+        if not self.transport.disconnected:
+            self._isLost = True
+            self.transport.connectionLost(Failure(ConnectionDone()))
+        self._clock.advance(0)
+        self._peer.close()
 
 
 class RawClient:

@@ -1,6 +1,6 @@
 """
-Checks a wheel of agtwisted: every file of the checkout's package and plugin is in it, nothing else, and C{twistd} finds
-the plugin in it.
+Checks a wheel of agtwisted: every file of the checkout's package and plugin is in it but the sources in C, nothing else but
+what was compiled of them, and C{twistd} finds the plugin in it.
 
 Run as C{python tools/checkwheel.py WHEEL}.
 """
@@ -16,6 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("agtwisted", "twisted")
 LEFT_BEHIND_BY_RUNS = ("__pycache__", "dropin.cache")
+SOURCES = (".c", ".h")
+#: What is compiled, without what the interpreter adds.
+COMPILED = ("agtwisted/speedups/_inC", "agtwisted/v14/_inC")
 
 
 def filesOfCheckout() -> set[str]:
@@ -26,7 +29,17 @@ def filesOfCheckout() -> set[str]:
     """
     files = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file())
     relative = (path.relative_to(ROOT) for path in files)
-    return {path.as_posix() for path in relative if not set(path.parts) & set(LEFT_BEHIND_BY_RUNS)}
+    wanted = (path for path in relative if not set(path.parts) & set(LEFT_BEHIND_BY_RUNS) and path.suffix not in SOURCES)
+    return {withoutTag(path.as_posix()) for path in wanted}
+
+
+def withoutTag(name: str) -> str:
+    """
+    Return a file's name without what the interpreter adds to that of a module that was compiled for it.
+
+    @param name: the name.
+    """
+    return name.split(".")[0] if name.endswith(".so") else name
 
 
 def filesOfWheel(wheel: Path) -> set[str]:
@@ -37,7 +50,8 @@ def filesOfWheel(wheel: Path) -> set[str]:
     @return: the paths, with slashes.
     """
     with zipfile.ZipFile(wheel) as archive:
-        return {name for name in archive.namelist() if ".dist-info/" not in name and not name.endswith("/")}
+        names = {name for name in archive.namelist() if ".dist-info/" not in name and not name.endswith("/")}
+    return {withoutTag(name) for name in names}
 
 
 def twistdHelp(wheel: Path) -> str:
@@ -66,7 +80,7 @@ def problems(wheel: Path) -> list[str]:
     @param wheel: the wheel.
     @return: one line for each problem.
     """
-    wanted, found = filesOfCheckout(), filesOfWheel(wheel)
+    wanted, found = filesOfCheckout() | set(COMPILED), filesOfWheel(wheel)
     return [
         *(f"missing from the wheel: {name}" for name in sorted(wanted - found)),
         *(f"not of the checkout (a stale build/ folder?): {name}" for name in sorted(found - wanted)),

@@ -20,7 +20,8 @@ from agtwisted.server.inbound import RULES, eventReceived, isCallId
 from agtwisted.server.middleware import INBOUND
 from agtwisted.sockets.request import AGRequest, WatchedRequest, makeRequest
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
-from agtwisted.sockets.waiting import Pending, Waiting
+from agtwisted.sockets.waiting import InOrder, Pending, Waiting
+from agtwisted.speedups import inC
 from agtwisted.streams.demux import DemuxedConsumableStream
 from agtwisted.streams.stream import WritableConsumableStream
 
@@ -48,6 +49,7 @@ class ReceivingSocket(DecodingSocket):
     #: There are too many unanswered calls.
     _excess: ExcessCalls | None
 
+    @inC(InOrder, loads)
     def messageReceived(self, payload: bytes, isBinary: bool, heardAt: float | None = None) -> None:
         """
         Take a message: process it now, or behind those that have to wait.

@@ -18,6 +18,7 @@ from agtwisted.sockets.outbox import Outbox
 from agtwisted.sockets.socketstreams import SocketStreams
 from agtwisted.sockets.waiting import InOrder
 from agtwisted.sockets.wheel import Wheel
+from agtwisted.speedups import inC
 from agtwisted.streams.stream import WritableConsumableStream
 from agtwisted.streams.turns import Turns
 
@@ -140,6 +141,7 @@ class OutboundSocket(SocketStreams):
         if self._isSendable():
             self._outbox.append(self._transport.frame(payload, isBinary))
 
+    @inC(dumps, plainForm, OPT_PASSTHROUGH_DATETIME)
     def sendObject(self, packet: object, options: object = None) -> bool:
         """
         Send a packet, or collect it for the batch.

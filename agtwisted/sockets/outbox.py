@@ -8,14 +8,17 @@ and can be given up, and not in the transport.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 from weakref import proxy
 
 from twisted.internet.interfaces import IPushProducer
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from agtwisted.sparinglog import SparingLogger
+from agtwisted.speedups import inC
 from agtwisted.streams.turns import Turns
 
 log = SparingLogger()
@@ -183,6 +186,7 @@ class Outbox:
             turns.schedule()
         return others
 
+    @inC(Turns, socket.SocketType, _PORTION)
     @staticmethod
     def flushAll(outboxes: list[Outbox]) -> None:
         """
@@ -211,9 +215,12 @@ class Outbox:
                     sent = 0
                 if sent != length:
                     outbox._transport.write(data[sent:])
-            except Exception:
+            except Exception as error:
                 # Its own affair: the others are to send theirs.
-                log.failure("What a connection had to send could not be sent.")
+                outbox._notSent(error)
+
+    def _notSent(self, error: Exception) -> None:
+        log.failure("What a connection had to send could not be sent.", Failure(error))
 
     def flush(self) -> None:
         """

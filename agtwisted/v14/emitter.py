@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from twisted.python.failure import Failure
+
 from agtwisted.sparinglog import SparingLogger
 from agtwisted.streams.demux import StreamDemux
 from agtwisted.streams.emitter import Event
@@ -18,6 +20,13 @@ log = SparingLogger()
 
 #: What is logged when one fails.
 COMPLAINT = "A function that was called back for an event has failed."
+
+
+def complain(error: Exception) -> None:
+    """
+    Log how one has failed.
+    """
+    log.failure(COMPLAINT, Failure(error))
 
 
 class Listener:
@@ -120,8 +129,8 @@ class CallbackEmitter:
             room = listener.room
             try:
                 result = listener.function(*(arguments if room >= len(arguments) else arguments[:room]))
-            except Exception:
-                log.failure(COMPLAINT)
+            except Exception as error:
+                complain(error)
                 continue
             if result is not None:
                 watch(result, COMPLAINT)

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from agtwisted.errors import InvalidActionError, dehydrateError
 from agtwisted.protocol.nodata import NO_DATA
+from agtwisted.speedups import inC
 from agtwisted.v14.text import isTrue
 
 if TYPE_CHECKING:
     from agtwisted.v14.serversocket import SCServerSocket
 
 _new = object.__new__
+
+#: What this package has in C.
+EXTENSION = "agtwisted.v14._inC"
 
 
 class Response:
@@ -33,6 +37,7 @@ class Response:
         self.id = id
         self.sent = False
 
+    @inC(NO_DATA, extension=EXTENSION)
     def __call__(self, error: object = None, data: object = NO_DATA, options: object = None) -> None:
         """
         Answer.

@@ -26,19 +26,19 @@ from agtwisted.protocol.codecs import JSONCodec
 from agtwisted.protocol.copying import ownCopy
 from agtwisted.protocol.nodata import NO_DATA
 from agtwisted.protocol.statuses import MESSAGE_BEFORE_HANDSHAKE, NORMAL, Disconnect, isSendable
-from agtwisted.server.authentication import isExpired
+from agtwisted.server.authentication import Authentication, isExpired
 from agtwisted.server.serversocket import AGServerSocket
 from agtwisted.sockets.calls import Calls
 from agtwisted.sockets.socket import CLOSED, CONNECTING, OPEN
 from agtwisted.sockets.waiting import Waiting
-from agtwisted.sparinglog import SparingLogger
+from agtwisted.speedups import inC
 from agtwisted.streams.demux import DemuxedConsumableStream
 from agtwisted.v14 import authentication, subscriptions
 from agtwisted.v14.callbacks import Callback, call, watch
-from agtwisted.v14.emitter import COMPLAINT, Listener, TwofoldEmitter
+from agtwisted.v14.emitter import COMPLAINT, Listener, TwofoldEmitter, complain
 from agtwisted.v14.inbound import LOCAL_EVENTS, RULES, eventReceived, expiryError
 from agtwisted.v14.middleware import EMIT, PUBLISH_OUT, MiddlewareRequest
-from agtwisted.v14.response import Response
+from agtwisted.v14.response import EXTENSION, Response
 from agtwisted.v14.text import inText
 
 if TYPE_CHECKING:
@@ -46,12 +46,10 @@ if TYPE_CHECKING:
     from agtwisted.protocol.dialects import Dialect
     from agtwisted.v14.server import SCServer
 
-log = SparingLogger()
-
 _new = object.__new__
 
 #: The events of which functions do not hear before, or never hear at all.
-_NOT_OF_APPLICATIONS = LOCAL_EVENTS | RULES.keys()
+_NOT_OF_APPLICATIONS = frozenset((*LOCAL_EVENTS, *RULES))
 
 
 class SCServerSocket(TwofoldEmitter, AGServerSocket):
@@ -171,6 +169,9 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
         """
         return self.state == OPEN and EMIT not in self.server.middleware and self._listenerDemux is None
 
+    @inC(
+        Authentication, Listener, Response, _NOT_OF_APPLICATIONS, watch, COMPLAINT, complain, extension=EXTENSION
+    )
     def _deliverAtOnce(self, packet: dict[str, Any], payload: bytes) -> bool:
         """
         The short way of the most frequent case: an application's event, L{nobody else to ask<_isUnasked>}, somebody listens.
@@ -204,8 +205,8 @@ class SCServerSocket(TwofoldEmitter, AGServerSocket):
             function = listener.function
             try:
                 result = function(data, response)
-            except Exception:
-                log.failure(COMPLAINT)
+            except Exception as error:
+                complain(error)
                 continue
             if result is not None:
                 watch(result, COMPLAINT)

@@ -4,6 +4,7 @@ Reading straight from the kernel: what comes through a connection, alone or toge
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from errno import EAGAIN, EWOULDBLOCK
 from typing import Any
@@ -13,6 +14,7 @@ from twisted.python.failure import Failure
 
 from agtwisted.protocol.masking import unmask
 from agtwisted.sparinglog import SparingLogger
+from agtwisted.speedups import inC
 from agtwisted.websocket.frames import OPEN, SHORT_FRAME, SHORT_FRAMES, FrameProtocol
 
 log = SparingLogger()
@@ -78,6 +80,7 @@ class ReadingProtocol(FrameProtocol):
             self._descriptor = transport.fileno()
             readers[self._descriptor] = self
 
+    @inC(socket.SocketType, OPEN)
     @staticmethod
     def readAll(protocols: list[ReadingProtocol]) -> None:
         """
@@ -159,7 +162,7 @@ class ReadingProtocol(FrameProtocol):
         """
         What has come could not be dealt with: as Twisted's reactors, end the connection.
         """
-        log.failure("Reading from a connection has failed.")
+        log.failure("Reading from a connection has failed.", Failure(error))
         transport = self._directTransport
         if transport is not None:
             transport.connectionLost(Failure(error))
