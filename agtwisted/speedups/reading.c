@@ -9,8 +9,8 @@
 
 enum { STATE, BYTES_RECEIVED, RECEIVER, USUAL_LENGTH, DESCRIPTOR, RECEIVE, READ_LENGTH };
 static Slot slots[] = {
-    {"state", 0},        {"bytesReceived", 0}, {"_receiver", 0}, {"_usualLength", 0},
-    {"_descriptor", 0},  {"_receive", 0},      {"_readSize", 0}, {NULL, 0},
+    {"state", 0},       {"bytesReceived", 0}, {"_receiver", 0}, {"_usualLength", 0},
+    {"_descriptor", 0}, {"_receive", 0},      {"_readSize", 0}, {NULL, 0},
 };
 static Class protocolClass = {slots, NULL, NULL};
 
@@ -20,8 +20,8 @@ static long openState;
 
 enum { FAILED, TAKEN, READ_ALONE, MESSAGE_RECEIVED, FACTORY, SERVER, WHEEL, SECONDS };
 static Name names[] = {
-    {"_failed", NULL}, {"_taken", NULL},   {"_readAlone", NULL}, {"messageReceived", NULL}, {"factory", NULL},
-    {"agServer", NULL}, {"wheel", NULL}, {"seconds", NULL},    {NULL, NULL},
+    {"_failed", NULL},  {"_taken", NULL}, {"_readAlone", NULL}, {"messageReceived", NULL}, {"factory", NULL},
+    {"agServer", NULL}, {"wheel", NULL},  {"seconds", NULL},    {NULL, NULL},
 };
 
 #define PROTOCOL(object, slot) HELD(object, slots[slot])
