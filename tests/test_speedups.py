@@ -787,15 +787,17 @@ class MemoryTests(ReadersTestCase):
             self.collect(client.socket.procedure("echo"), lambda request: request.end(request.data))
 
         def work() -> None:
-            for client in clients:
-                client.say("text")
-                client.peer.send(packet("echo", ["a" * 200], 1))
-                client.peer.send(packet("echo", {"a": 1}, 2))
-            clients[0].peer.send(packet("echo", object.__name__, 2) + b"")
-            clients[1].peer.send(clientFrame(b"not JSON"))
-            clients[2].peer.send(clientFrame(b"[]"))
-            self.read(clients)
-            self.read(clients)
+            for frame in (
+                packet("x", "text"),
+                packet("echo", "text", 1),
+                packet("echo", ["a" * 200], 2),
+                packet("echo", 1, 3) + packet("echo", {"a": 1}, 4),
+                clientFrame(b"not JSON"),
+                clientFrame(b"[]"),
+            ):
+                for client in clients:
+                    client.peer.send(frame)
+                self.read(clients)
             for client in clients:
                 client.take()
                 client.heard.clear()
