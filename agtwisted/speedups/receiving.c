@@ -15,9 +15,9 @@ static Class inOrderClass = {inOrderSlots, NULL, NULL};
 
 static PyObject *inPython, *loads;
 
-enum { DELIVER_AT_ONCE, TAKE_PACKET, INBOUND_NAME, WAIT_FOR, MESSAGE_FAILED };
+enum { DELIVER_AT_ONCE, TAKE_DECODED, TAKE_PACKET, INBOUND_NAME, WAIT_FOR, MESSAGE_FAILED };
 static Name names[] = {
-    {"_deliverAtOnce", NULL}, {"_takePacket", NULL},    {"_inbound", NULL},
+    {"_deliverAtOnce", NULL}, {"_takeDecoded", NULL},   {"_takePacket", NULL}, {"_inbound", NULL},
     {"waitFor", NULL},        {"_messageFailed", NULL}, {NULL, NULL},
 };
 
@@ -65,13 +65,22 @@ deliver(PyObject *self, PyObject *packet, PyObject *payload)
 }
 
 static int
+deliverBatch(PyObject *self, PyObject *packets, PyObject *payload)
+{
+    PyObject *arguments[] = {self, packets, payload};
+    return done(PyObject_VectorcallMethod(names[TAKE_DECODED].object, arguments, 3, NULL));
+}
+
+/* A message has turned out to be a packet, or a batch of them. */
+static int
 takePacket(PyObject *self, PyObject *packet, PyObject *payload, PyObject *now)
 {
+    int status = addTo(self, &slots[RECEIVED_COUNT], 1);
     put(self, &slots[LAST_HEARD], Py_NewRef(now));
-    if (addTo(self, &slots[RECEIVED_COUNT], 1) < 0 || deliver(self, packet, payload) < 0) {
-        return dealWithError(self, names[MESSAGE_FAILED].object);
+    if (status == 0) {
+        status = PyDict_CheckExact(packet) ? deliver(self, packet, payload) : deliverBatch(self, packet, payload);
     }
-    return 0;
+    return status < 0 ? dealWithError(self, names[MESSAGE_FAILED].object) : 0;
 }
 
 static PyObject *
@@ -80,7 +89,7 @@ messageReceived(PyObject *self, PyObject *const *arguments, Py_ssize_t count, Py
     if (count == 3 && keywords == NULL && arguments[1] == Py_False && arguments[2] != Py_None
         && isDirect(self, arguments[0])) {
         PyObject *packet = PyObject_CallOneArg(loads, arguments[0]);
-        if (packet != NULL && PyDict_CheckExact(packet)) {
+        if (packet != NULL && (PyDict_CheckExact(packet) || PyList_CheckExact(packet))) {
             int status = takePacket(self, packet, arguments[0], arguments[2]);
             Py_DECREF(packet);
             if (status < 0) {

@@ -11,6 +11,9 @@ enum { SENDS_JSON, OUTBOX };
 static Slot slots[] = {{"_sendsJSON", 0}, {"_outbox", 0}, {NULL, 0}};
 static Class socketClass = {slots, NULL, NULL};
 
+enum { SEND_THROUGH };
+static Name names[] = {{"_sendThrough", NULL}, {NULL, NULL}};
+
 static PyObject *inPython, *dumps, *dumpsDefault, *dumpsOption;
 
 /* Make one final, unmasked text frame. */
@@ -63,11 +66,12 @@ sendObject(PyObject *self, PyObject *const *arguments, Py_ssize_t count, PyObjec
             Py_DECREF(frame);
             return status < 0 ? NULL : Py_NewRef(Py_True);
         }
-        /* The codec writes more than orjson does. */
         if (!PyErr_ExceptionMatches(PyExc_Exception)) {
             return NULL;
         }
+        /* The codec writes more than orjson does; what it cannot write either, is an error there. */
         PyErr_Clear();
+        return PyObject_CallMethodOneArg(self, names[SEND_THROUGH].object, arguments[0]);
     }
     return callInPython(inPython, self, arguments, count, keywords);
 }
@@ -80,7 +84,7 @@ bindSendObject(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     PyObject *owner, *function, *encode, *form, *option;
     if (!PyArg_ParseTuple(arguments, "OOOOO:sendObject", &owner, &function, &encode, &form, &option)
-        || bindClass(&socketClass, owner) < 0) {
+        || makeNames(names) < 0 || bindClass(&socketClass, owner) < 0) {
         return NULL;
     }
     keep(&inPython, function);
