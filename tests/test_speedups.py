@@ -35,7 +35,7 @@ from agtwisted.v14.response import EXTENSION
 from agtwisted.websocket.reading import ReadingProtocol
 from tests.inpython import inPython
 from tests.server.support import ServerTestCase
-from tests.test_readers import ReadersTestCase
+from tests.test_readers import Client, ReadersTestCase
 from tests.test_websocket import WebSocketTestCase
 from tests.wire import clientFrame, packet, takeAll
 
@@ -581,7 +581,7 @@ class MessageTests(ServerTestCase):
         )
         for prepare in preparations:
             for payload in PAYLOADS:
-                for others in ((False, 5.5), (False, None), (False,), (True, 5.5)):
+                for others in ((False, 5.5), (False, None), (False,), (True, 5.5), (True,)):
                     c, python = (self.play(isInC, prepare, payload, *others) for isInC in WAYS)
                     self.assertEqual(c, python, payload[:80])
         self.flushLoggedErrors()
@@ -736,17 +736,36 @@ class ReadTests(ReadersTestCase):
 
     def test_unmasked(self) -> None:
         """
-        Every length of a short message comes out as it went in, with any mask.
+        A message of any length comes out as it went in, with any mask.
         """
         (client, other) = self.join(2)
         heard: list[bytes] = []
         random = Random(1)
         client.protocol._receiver = SimpleNamespace(messageReceived=lambda payload, *others: heard.append(payload))
-        for length in range(127):
-            payload = random.randbytes(length)
+        for length in (*range(300), 470, 471, 472, 1000, 16383, 16384, 16385, 60_000):
+            payload = bytes(random.choices(b"0123456789", k=length))
             client.peer.send(clientFrame(payload, mask=random.randbytes(4)))
+            client.protocol._readSize = length + 20
             self.read([client, other])
             self.assertEqual(heard.pop(), payload)
+
+    def test_limit(self) -> None:
+        """
+        What is longer than a message may be is not read as a usual one, whatever its head.
+        """
+        for limit in (100, 125, 126, 127, 200):
+            for isInC in WAYS:
+                self.server = self.makeServer(maxPayload=limit)
+                self.server.turns.readers = {}
+                taken = []
+                for length in (limit - 1, limit, limit + 1):
+                    client = Client(self)
+                    client.peer.send(clientFrame(b'"' + b"a" * (length - 2) + b'"'))
+                    with inPython(not isInC):
+                        self.read([client])
+                    taken.append((client.socket.state, client.socket.inboundReceivedMessageCount))
+                    client.protocol.abort()
+                self.assertEqual(taken, [("open", 2), ("open", 2), ("closed", 1)])
 
 
 class MemoryTests(ReadersTestCase):

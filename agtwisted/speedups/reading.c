@@ -6,6 +6,7 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <stdint.h>
 
 enum { STATE, BYTES_RECEIVED, RECEIVER, USUAL_LENGTH, DESCRIPTOR, RECEIVE, READ_LENGTH };
 static Slot slots[] = {
@@ -18,18 +19,22 @@ static PyObject *inPython;
 static SocketMethod socketRecv;
 static long openState;
 
-enum { FAILED, TAKEN, READ_ALONE, MESSAGE_RECEIVED, FACTORY, SERVER, WHEEL, SECONDS };
+enum { FAILED, TAKEN, READ_ALONE, LONGEST_FRAME, MESSAGE_RECEIVED, FACTORY, SERVER, WHEEL, SECONDS };
 static Name names[] = {
-    {"_failed", NULL},  {"_taken", NULL}, {"_readAlone", NULL}, {"messageReceived", NULL}, {"factory", NULL},
-    {"agServer", NULL}, {"wheel", NULL},  {"seconds", NULL},    {NULL, NULL},
+    {"_failed", NULL}, {"_taken", NULL},    {"_readAlone", NULL}, {"_longestFrame", NULL}, {"messageReceived", NULL},
+    {"factory", NULL}, {"agServer", NULL},  {"wheel", NULL},      {"seconds", NULL},       {NULL, NULL},
 };
 
 #define PROTOCOL(object, slot) HELD(object, slots[slot])
 
-/* The longest frame that has a short head, and that head's length. */
+/* The lengths of heads that have the length of the payload in one byte, or in two more. */
 #define SHORT_HEAD 6
+#define LONG_HEAD 8
+/* The longest frame that has a short head. */
 #define SHORT_FRAME (SHORT_HEAD + 125)
 #define FINAL_TEXT 0x81
+#define MASKED 0x80
+#define TWO_MORE 126
 
 typedef struct {
     PyObject *protocol;
@@ -93,39 +98,74 @@ receiveAll(Reading *readings, Py_ssize_t count)
     Py_END_ALLOW_THREADS
 }
 
-/* Whether what has come is one usual message and nothing else. */
-static inline int
-isUsualMessage(Reading *reading)
+/* Whether a frame is not longer than may be read as a usual one; -1 with an exception. */
+static int
+isNotTooLong(Reading *reading)
 {
-    Py_ssize_t length = reading->length;
-    return length >= SHORT_HEAD && length <= SHORT_FRAME && reading->data[0] == FINAL_TEXT
-        && reading->data[1] == (0x80 | (length - SHORT_HEAD))
-        && length <= numberIn(PROTOCOL(reading->protocol, USUAL_LENGTH))
-        && numberIn(PROTOCOL(reading->protocol, STATE)) == openState && PROTOCOL(reading->protocol, RECEIVER) != NULL;
+    PyObject *longest = PyObject_GetAttr(reading->protocol, names[LONGEST_FRAME].object);
+    int isIt = longest != NULL && reading->length <= numberIn(longest);
+    return done(longest) < 0 ? -1 : isIt;
 }
 
+/*
+ * How long the head is, if what has come is one usual message and nothing else; 0 if it is something else; -1 with an
+ * exception.
+ */
+static inline int
+headOf(Reading *reading)
+{
+    const unsigned char *data = reading->data;
+    Py_ssize_t length = reading->length;
+    long usual = numberIn(PROTOCOL(reading->protocol, USUAL_LENGTH));
+    if (length < SHORT_HEAD || data[0] != FINAL_TEXT || usual <= 0
+        || numberIn(PROTOCOL(reading->protocol, STATE)) != openState || PROTOCOL(reading->protocol, RECEIVER) == NULL) {
+        return 0;
+    }
+    if (length <= usual && length <= SHORT_FRAME && data[1] == (MASKED | (length - SHORT_HEAD))) {
+        return SHORT_HEAD;
+    }
+    if (length > SHORT_FRAME + 2 && data[1] == (MASKED | TWO_MORE) && length - LONG_HEAD == (data[2] << 8 | data[3])) {
+        int isUsual = isNotTooLong(reading);
+        return isUsual > 0 ? LONG_HEAD : isUsual;
+    }
+    return 0;
+}
+
+/* The payload of a frame behind its head, which ends with the mask. */
 static PyObject *
-unmasked(const unsigned char *frame, Py_ssize_t length)
+unmasked(const unsigned char *masked, Py_ssize_t length)
 {
     PyObject *payload = PyBytes_FromStringAndSize(NULL, length);
-    if (payload != NULL) {
-        unsigned char *plain = (unsigned char *)PyBytes_AS_STRING(payload);
-        for (Py_ssize_t i = 0; i < length; i++) {
-            plain[i] = frame[SHORT_HEAD + i] ^ frame[2 + (i & 3)];
-        }
+    const unsigned char *mask = masked - 4;
+    unsigned char *plain;
+    uint64_t word, twice;
+    Py_ssize_t i = 0;
+    if (payload == NULL) {
+        return NULL;
+    }
+    plain = (unsigned char *)PyBytes_AS_STRING(payload);
+    memcpy(&twice, mask, 4);
+    memcpy((unsigned char *)&twice + 4, mask, 4);
+    for (; i + 8 <= length; i += 8) {
+        memcpy(&word, masked + i, 8);
+        word ^= twice;
+        memcpy(plain + i, &word, 8);
+    }
+    for (; i < length; i++) {
+        plain[i] = masked[i] ^ mask[i & 3];
     }
     return payload;
 }
 
 static int
-takeMessage(Reading *reading, PyObject *now)
+takeMessage(Reading *reading, int head, PyObject *now)
 {
     int status;
     PyObject *arguments[] = {NULL, NULL, Py_False, now};
     if (addTo(reading->protocol, &slots[BYTES_RECEIVED], reading->length) < 0) {
         return -1;
     }
-    arguments[1] = unmasked(reading->data, reading->length - SHORT_HEAD);
+    arguments[1] = unmasked(reading->data + head, reading->length - head);
     if (arguments[1] == NULL) {
         return -1;
     }
@@ -152,13 +192,14 @@ outcome(Reading *reading)
 static int
 take(Reading *reading, PyObject *now)
 {
-    int status;
+    int status, head;
     PyObject *data;
     if (reading->length == APART) {
         return done(PyObject_CallMethodNoArgs(reading->protocol, names[READ_ALONE].object));
     }
-    if (isUsualMessage(reading)) {
-        return takeMessage(reading, now);
+    head = headOf(reading);
+    if (head != 0) {
+        return head < 0 ? -1 : takeMessage(reading, head, now);
     }
     if (reading->length < 0 && (reading->error == EAGAIN || reading->error == EWOULDBLOCK || reading->error == EINTR)) {
         return 0;

@@ -4,9 +4,9 @@
 
 #include "functions.h"
 
-enum { DIRECT_LENGTH, INBOUND, LAST_HEARD, RECEIVED_COUNT };
+enum { DIRECT_LENGTH, INBOUND, LAST_HEARD, RECEIVED_COUNT, CLOCK };
 static Slot slots[] = {
-    {"_directLength", 0}, {"_inbound", 0}, {"lastHeard", 0}, {"inboundReceivedMessageCount", 0}, {NULL, 0},
+    {"_directLength", 0}, {"_inbound", 0}, {"lastHeard", 0}, {"inboundReceivedMessageCount", 0}, {"_seconds", 0}, {NULL, 0},
 };
 static Class socketClass = {slots, NULL, NULL};
 
@@ -71,12 +71,28 @@ deliverBatch(PyObject *self, PyObject *packets, PyObject *payload)
     return done(PyObject_VectorcallMethod(names[TAKE_DECODED].object, arguments, 3, NULL));
 }
 
+/* Remember when the client was heard, and how often. */
+static int
+heard(PyObject *self, PyObject *heardAt)
+{
+    PyObject *seconds = HELD(self, slots[CLOCK]), *now;
+    if (heardAt != Py_None) {
+        now = Py_NewRef(heardAt);
+    } else {
+        now = seconds == NULL ? NULL : PyObject_CallNoArgs(seconds);
+    }
+    if (now == NULL) {
+        return -1;
+    }
+    put(self, &slots[LAST_HEARD], now);
+    return addTo(self, &slots[RECEIVED_COUNT], 1);
+}
+
 /* A message has turned out to be a packet, or a batch of them. */
 static int
-takePacket(PyObject *self, PyObject *packet, PyObject *payload, PyObject *now)
+takePacket(PyObject *self, PyObject *packet, PyObject *payload, PyObject *heardAt)
 {
-    int status = addTo(self, &slots[RECEIVED_COUNT], 1);
-    put(self, &slots[LAST_HEARD], Py_NewRef(now));
+    int status = heard(self, heardAt);
     if (status == 0) {
         status = PyDict_CheckExact(packet) ? deliver(self, packet, payload) : deliverBatch(self, packet, payload);
     }
@@ -86,11 +102,10 @@ takePacket(PyObject *self, PyObject *packet, PyObject *payload, PyObject *now)
 static PyObject *
 messageReceived(PyObject *self, PyObject *const *arguments, Py_ssize_t count, PyObject *keywords)
 {
-    if (count == 3 && keywords == NULL && arguments[1] == Py_False && arguments[2] != Py_None
-        && isDirect(self, arguments[0])) {
+    if ((count == 2 || count == 3) && keywords == NULL && arguments[1] == Py_False && isDirect(self, arguments[0])) {
         PyObject *packet = PyObject_CallOneArg(loads, arguments[0]);
         if (packet != NULL && (PyDict_CheckExact(packet) || PyList_CheckExact(packet))) {
-            int status = takePacket(self, packet, arguments[0], arguments[2]);
+            int status = takePacket(self, packet, arguments[0], count == 3 ? arguments[2] : Py_None);
             Py_DECREF(packet);
             if (status < 0) {
                 return NULL;
