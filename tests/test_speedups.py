@@ -8,12 +8,10 @@ L{tests.test_readers} reads, and L{tests.test_shortcuts} plays conversations, bo
 from __future__ import annotations
 
 import datetime
-import gc
 import os
 import socket as sockets
 import subprocess
 import sys
-import tracemalloc
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -34,6 +32,7 @@ from agtwisted.streams.turns import Turns
 from agtwisted.v14.response import EXTENSION
 from agtwisted.websocket.reading import ReadingProtocol
 from tests.inpython import inPython
+from tests.memory import grown
 from tests.server.support import ServerTestCase
 from tests.test_readers import Client, ReadersTestCase
 from tests.test_websocket import WebSocketTestCase
@@ -773,30 +772,6 @@ class MemoryTests(ReadersTestCase):
     Nothing is kept that nobody needs.
     """
 
-    def grown(self, work: Callable[[], object], *known: object) -> tuple[int, int, list[int]]:
-        """
-        @return: how many objects, and how many bytes, are left by doing something 200 times more; and how many references
-            to certain objects.
-        """
-        for _ in range(50):
-            work()
-        gc.collect()
-        tracemalloc.start()
-        try:
-            for _ in range(10):
-                work()
-            gc.collect()
-            before = len(gc.get_objects()), tracemalloc.get_traced_memory()[0]
-            counts = [sys.getrefcount(each) for each in known]
-            for _ in range(200):
-                work()
-            gc.collect()
-            after = len(gc.get_objects()), tracemalloc.get_traced_memory()[0]
-        finally:
-            tracemalloc.stop()
-        more = [sys.getrefcount(each) - count for each, count in zip(known, counts, strict=True)]
-        return after[0] - before[0], after[1] - before[1], more
-
     def test_calls(self) -> None:
         """
         Messages that are read, delivered and answered together leave nothing behind; whatever they are.
@@ -823,7 +798,7 @@ class MemoryTests(ReadersTestCase):
 
         client, turns = clients[0], self.server.turns
         known = (client.socket, client.protocol, client.socket._outbox, client.socket._inbound, turns, turns.outboxes, "rid")
-        objects, size, references = self.grown(work, *known)
+        objects, size, references = grown(work, *known)
         self.assertLess(objects, 50)
         self.assertLess(size, 20_000)
         self.assertLess(max(references), 20)
@@ -847,7 +822,7 @@ class MemoryTests(ReadersTestCase):
             self.settle()
             pipe.ours.close()
 
-        objects, size, references = self.grown(work, client.socket, client.socket._outbox, turns)
+        objects, size, references = grown(work, client.socket, client.socket._outbox, turns)
         self.assertLess(objects, 50)
         self.assertLess(size, 20_000)
         self.assertLess(max(references), 20)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import gc
 import json
-import sys
-import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +21,7 @@ from agtwisted.v14.emitter import Listener
 from agtwisted.v14.response import EXTENSION, Response
 from agtwisted.v14.serversocket import SCServerSocket
 from tests.inpython import inPython
+from tests.memory import grown
 from tests.v14.support import Setting
 
 #: Whether C does it, and then Python.
@@ -260,24 +259,11 @@ class CallTests(SynchronousTestCase):
             setting.clock.advance(0)
             client.takePackets()
 
-        for _ in range(50):
-            work()
-        gc.collect()
-        tracemalloc.start()
-        self.addCleanup(tracemalloc.stop)
-        work()
-        gc.collect()
         known = (socket, socket._outbox, socket._callbacks, *FUNCTIONS.values())
-        before = len(gc.get_objects()), tracemalloc.get_traced_memory()[0]
-        counts = [sys.getrefcount(each) for each in known]
-        for _ in range(200):
-            work()
-        gc.collect()
-        after = len(gc.get_objects()), tracemalloc.get_traced_memory()[0]
-        more = [sys.getrefcount(each) - count for each, count in zip(known, counts, strict=True)]
-        self.assertLess(max(more), 20)
-        self.assertLess(after[0] - before[0], 50)
-        self.assertLess(after[1] - before[1], 20_000)
+        objects, size, references = grown(work, *known)
+        self.assertLess(max(references), 20)
+        self.assertLess(objects, 50)
+        self.assertLess(size, 20_000)
 
 
 class BindingTests(SynchronousTestCase):
